@@ -1,0 +1,58 @@
+/**
+ * Where lines go. The one seam between the logger and the world.
+ *
+ * What a transport promises, and spoor/testing's conformance kit checks:
+ * - `write` never throws and never blocks on a network; `line` is one whole record ending in `\n`, `level` its
+ *   number (10 trace … 60 fatal). Lines leave in the order in which they were written.
+ * - What `write` took is handed to the operating system at the end of the event-loop turn at the latest, and
+ *   before `write` returns where level >= 50 (error) and the transport is local.
+ * - `flushSync` returns with nothing of its own left in memory, or having counted what it had to drop.
+ * - Memory is bounded; what is dropped is counted in `stats().dropped` and told through the host's `report`.
+ * - After `close`, `write` does nothing but count.
+ */
+export interface Transport {
+  /** Short and unique within a logger: 'console', 'file', …; it names the transport in stats and on stderr. */
+  readonly name: string
+  /** Lowest level number that it wants. @default 0 (all) */
+  readonly level?: number | undefined
+  /** Called once, before the first write. */
+  attach?(host: TransportHost): void
+  write(line: string, level: number): void
+  /** Only where a transport wants the object instead of parsing the line again. */
+  writeRecord?(record: Readonly<Record<string, unknown>>, level: number): void
+  /** Synchronous: called on process exit and by fatal. */
+  flushSync?(): void
+  /** Resolves when everything written before the call is with the operating system. Never rejects. */
+  flush?(): Promise<void>
+  /** Flushes and releases what it holds. Never rejects. */
+  close?(): Promise<void>
+  stats(): TransportStats
+}
+
+/** What the logger gives a transport. */
+export interface TransportHost {
+  /** Tells what went wrong or was lost; never throws, rate-limited, goes to stderr and not through the pipeline. */
+  report(event: TransportEvent): void
+}
+
+export interface TransportEvent {
+  /** A stable code such as 'ENOSPC', 'EPIPE', 'dropped', 'recovered'. */
+  readonly code: string
+  /** One sentence: what happened, what spoor does now, what the operator can do. */
+  readonly message: string
+  /** Records lost, where any were. */
+  readonly dropped?: number
+}
+
+export interface TransportStats {
+  /** Records accepted by `write`. */
+  readonly records: number
+  /** UTF-8 bytes handed to the operating system. */
+  readonly bytes: number
+  /** Records that were given up. */
+  readonly dropped: number
+  /** UTF-16 units waiting in memory. */
+  readonly buffered: number
+  /** The last error's message. */
+  readonly lastError?: string | undefined
+}
