@@ -15,6 +15,11 @@ export function shared<T>(name: string, contract: number, make: () => T): T {
   const present = holder[key]
   if (present !== undefined) return present
   const made = make()
-  Object.defineProperty(globalThis, key, { value: made, enumerable: false, configurable: false, writable: false })
+  Object.defineProperty(globalThis, key, {
+    value: made,
+    enumerable: false,
+    configurable: false,
+    writable: false,
+  })
   return made
 }

@@ -1,14 +1,25 @@
 import type pino from 'pino'
+import type { LevelName, LevelOrSilent } from '../config/levels.ts'
 
-/** The level names, lowest first; `critical` is a second name of fatal. */
-export type LevelName = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
-export type LevelOrSilent = LevelName | 'silent'
+export type { LevelName, LevelOrSilent }
+
+/** The call's own fields. Values may be anything: what JSON lacks is written by the rules of docs/record.md. */
+export type Fields = { readonly [key: string]: unknown }
 
 /** Augment it to give your fields types: `declare module 'spoor' { interface LogFields { order_id?: number } }`. */
 // biome-ignore lint/suspicious/noEmptyInterface: an interface is what a user can augment
 export interface LogFields {}
 
-type NoFields = string | number | boolean | bigint | symbol | null | undefined | readonly unknown[] | ((...args: never[]) => unknown)
+type NoFields =
+  | string
+  | number
+  | boolean
+  | bigint
+  | symbol
+  | null
+  | undefined
+  | readonly unknown[]
+  | ((...args: never[]) => unknown)
 
 /** An object of fields; neither a primitive, an array nor a function. */
 export type FieldsOf<T> = T extends NoFields ? never : T & LogFields
@@ -26,9 +37,7 @@ export interface LogFn extends pino.LogFn {
 }
 
 /** Ends a timer: writes one record with duration_ms and returns it, in milliseconds. */
-export interface EndTimer {
-  (fields?: { readonly [key: string]: unknown }): number
-}
+export type EndTimer = (fields?: { readonly [key: string]: unknown }) => number
 
 export interface TimerOptions {
   /** Past this many milliseconds the record is a warning. @default 2000 */
@@ -53,10 +62,7 @@ export interface Logger extends Omit<pino.Logger<never, boolean>, 'child' | Leve
   /** Another name of fatal. */
   critical: LogFn
   /** A logger with fixed fields. It follows its parent's level until it is given its own. */
-  child<C extends string = never>(
-    bindings: pino.Bindings,
-    options?: ChildOptions<C>,
-  ): Logger & pino.Logger<C>
+  child<C extends string = never>(bindings: pino.Bindings, options?: ChildOptions<C>): Logger & pino.Logger<C>
   /** Starts a timer; the function it returns writes the record. */
   startTimer(msg: string, options?: TimerOptions): EndTimer
   /** Runs `fn` and writes how long it took; a failure is logged as an error and thrown again, unchanged. */

@@ -33,6 +33,11 @@ export interface Transport {
 export interface TransportHost {
   /** Tells what went wrong or was lost; never throws, rate-limited, goes to stderr and not through the pipeline. */
   report(event: TransportEvent): void
+  /**
+   * Makes a line of the logger's format for a record that the transport itself has to write, such as what it
+   * lost. Without it the transport writes a plain JSON line.
+   */
+  line?(level: number, msg: string, fields: Readonly<Record<string, unknown>>): string
 }
 
 export interface TransportEvent {

@@ -1,0 +1,144 @@
+// What is measured. A case is one call, written as a user writes it in both argument orders; `expect` is what
+// the verification pass must find on record i of every contender before anything is timed.
+
+import { BARE, SCOPED } from './contenders.js'
+
+export const SCOPE = {
+  request_id: '0f8fad5b-d9cb-469f-a165-70867728950e',
+  user_id: 'u-1042',
+  trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+  span_id: '00f067aa0ba902b7',
+}
+
+const LONG = `${'A message of one kilobyte, as people make them of bodies. '.repeat(18)}`.slice(0, 1024)
+
+const nested = (i) => ({
+  order: { id: i, customer: { id: 'c-77', address: { city: 'Nairobi', zip: '00100' } }, items: [1, 2, 3] },
+})
+
+const ten = (i) => ({
+  order_id: i,
+  total: 9.5,
+  currency: 'EUR',
+  items: 3,
+  express: true,
+  warehouse: 'ams-2',
+  carrier: 'post',
+  coupon: null,
+  attempt: 1,
+  channel: 'web',
+})
+
+// Errors are made beforehand, with their stacks: making them costs more than logging them and is no logger's work.
+export const ERRORS = Array.from({ length: 4096 }, (_, i) => {
+  const err = Object.assign(new Error(`card ${i % 7} declined`), { code: 'E_DECLINED' })
+  void err.stack
+  return err
+})
+
+const inRequest = {
+  title: 'in-request record: scope, span, two fields',
+  message: (log, i) => log.info('order placed', { order_id: i, total: 9.5 }),
+  object: (log, i) => log.info({ order_id: i, total: 9.5 }, 'order placed'),
+  expect: (i) => ({ msg: 'order placed', order_id: i, total: 9.5 }),
+  scope: SCOPE,
+  contenders: [...SCOPED, ...BARE, 'nothing'],
+}
+
+const scopeOf = (n) =>
+  Object.fromEntries(Array.from({ length: n }, (_, k) => [`field_${k}`, `value-${k}-abcdefgh`]))
+
+export const cases = {
+  'in-request': inRequest,
+  otel: {
+    ...inRequest,
+    title: 'in-request record, the span from an OpenTelemetry SDK',
+    otel: true,
+    contenders: ['spoor', 'pino-mixin-otel'],
+  },
+  'ten-fields': {
+    ...inRequest,
+    title: 'in-request record with ten fields',
+    message: (log, i) => log.info('order placed', ten(i)),
+    object: (log, i) => log.info(ten(i), 'order placed'),
+    expect: (i) => ({ msg: 'order placed', ...ten(i) }),
+  },
+  nested: {
+    ...inRequest,
+    title: 'in-request record with a nested object',
+    message: (log, i) => log.info('order placed', nested(i)),
+    object: (log, i) => log.info(nested(i), 'order placed'),
+    expect: (i) => ({ msg: 'order placed', id: i, city: 'Nairobi' }),
+  },
+  long: {
+    ...inRequest,
+    title: 'in-request record with a 1 KB message',
+    message: (log, i) => log.info(LONG, { order_id: i }),
+    object: (log, i) => log.info({ order_id: i }, LONG),
+    expect: (i) => ({ msg: LONG, order_id: i }),
+  },
+  error: {
+    ...inRequest,
+    title: 'in-request error with its stack',
+    error: true,
+    message: (log, i) => log.error('payment failed', { err: ERRORS[i & 4095], order_id: i }),
+    object: (log, i) => log.error({ err: ERRORS[i & 4095], order_id: i }, 'payment failed'),
+    expect: (i) => ({ msg: 'payment failed', stack: ERRORS[i & 4095].stack, order_id: i }),
+  },
+  bare: {
+    ...inRequest,
+    title: 'no scope: two fields',
+    scope: undefined,
+    contenders: ['spoor', ...BARE, 'winston', 'bunyan', 'logtape', 'tslog', 'log4js'],
+  },
+  first: {
+    ...inRequest,
+    title: 'first record of a scope (with its run)',
+    kind: 'first',
+    outer: { trace_id: SCOPE.trace_id, span_id: SCOPE.span_id },
+    contenders: ['spoor', 'pino-child', 'pino-mixin-4096', 'bunyan', 'winston', ...BARE],
+  },
+  off: {
+    title: 'level off: log.debug at level info',
+    kind: 'off',
+    message: (log, fields) => log.debug('order placed', fields),
+    object: (log, fields) => log.debug(fields, 'order placed'),
+    contenders: ['spoor', ...SCOPED.slice(5), 'pino-4096-sync', 'nothing'],
+  },
+  ...Object.fromEntries(
+    [1, 10, 50].map((n) => [
+      `scope-${n}`,
+      {
+        ...inRequest,
+        title: `scope of ${n} field${n > 1 ? 's' : ''}`,
+        scope: scopeOf(n),
+        contenders: ['spoor', 'pino-mixin-4096', 'pino-child'],
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [1, 100, 10_000, 100_000].map((n) => [
+      `live-${n}`,
+      {
+        ...inRequest,
+        title: `${n.toLocaleString('en')} live scope${n > 1 ? 's' : ''}, records in turn`,
+        kind: 'live',
+        live: n,
+        contenders: ['spoor', 'pino-mixin-4096', 'nothing'],
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    [1, 4, 256].map((n) => [
+      `turn-${n}`,
+      {
+        ...inRequest,
+        title: `in-request record, ${n} a turn`,
+        perTurn: n,
+        contenders: ['spoor', ...BARE, 'nothing'],
+      },
+    ]),
+  ),
+  run: { title: 'AsyncLocalStorage.run alone', kind: 'run', contenders: ['nothing'] },
+  ids: { title: 'ids alone: request id and trace context', kind: 'ids', contenders: ['nothing'] },
+}

@@ -1,0 +1,126 @@
+// Runs every check of the project, one after the other, and sums what they counted.
+// Usage: node scripts/steps.js [--full]
+// Without --full: what .ci/run needs, random things a few times. With it: the full numbers of runs, and the results
+// in docs/evidence.md. SPOOR_SEED repeats the random choices of an earlier run; SPOOR_STEPS=a,b runs those alone.
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const { values } = parseArgs({ options: { full: { type: 'boolean', default: false } } })
+const seed = Number(process.env.SPOOR_SEED ?? Date.now() % 0x7fffffff)
+const limit = values.full ? 6 * 3600 : 15 * 60
+const env = { ...process.env, SPOOR_SEED: String(seed) }
+if (values.full) Object.assign(env, { SPOOR_RUNS: '100000', SPOOR_RUNS_KILL: '50', SPOOR_FULL: '1' })
+
+const signals = ['SIGINT', 'SIGTERM']
+const quick = values.full ? [] : ['--quick']
+const outside = ['vitest', 'run', '-c', 'vitest.outside.config.ts', '--dir']
+const steps = [
+  ['build', 'npx', ['tsup']],
+  ['lint and format', 'npx', ['biome', 'ci', '.']],
+  ['layers', 'node', ['scripts/layers.js']],
+  ['types', 'npx', ['tsc', '--noEmit']],
+  ['tests', 'npx', ['vitest', 'run']],
+  ['system packages', 'bash', ['scripts/system-packages.sh']],
+  ['system', 'npx', [...outside, 'test/system']],
+  ['consumers', 'npx', [...outside, 'test/consumers']],
+  ['agents', 'node', ['scripts/agents.js']],
+  ["pino's tests on pino", 'node', ['scripts/pino-tests.js', '--target', 'pino']],
+  ["pino's tests on spoor", 'node', ['scripts/pino-tests.js']],
+  ['examples', 'node', ['scripts/examples.js']],
+  ['nodes', 'node', ['scripts/nodes.js', ...quick]],
+  ['bench', 'npm', ['run', 'bench', '--', ...quick]],
+]
+
+const wanted = process.env.SPOOR_STEPS?.split(',')
+const results = []
+console.log(`seed ${seed} (repeat with SPOOR_SEED=${seed})`)
+for (const [name, command, args] of steps) {
+  if (wanted !== undefined && !wanted.includes(name)) continue
+  results.push(await step(name, command, args))
+}
+const passed = results.reduce((sum, result) => sum + result.passed, 0)
+const failed = results.reduce((sum, result) => sum + result.failed, 0)
+console.log('')
+for (const result of results) {
+  console.log(
+    `${result.name.padEnd(24)} ${result.passed} passed, ${result.failed} failed (${result.seconds} s)`,
+  )
+}
+if (values.full) evidence()
+console.log(`seed ${seed}`)
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed === 0 && results.length > 0 ? 0 : 1
+
+/** A step that counts nothing counts as one; one that ends badly without a failure of its own as one failure. */
+async function step(name, command, args) {
+  console.log(`\n=== ${name}: ${command} ${args.join(' ')}`)
+  const counts = join(mkdtempSync(join(tmpdir(), 'spoor-step-')), 'counts')
+  writeFileSync(counts, '')
+  const begun = Date.now()
+  const ok = await run(command, args, { ...env, SPOOR_COUNTS: counts })
+  let passed = 0
+  let failed = 0
+  for (const line of readFileSync(counts, 'utf8').split('\n').filter(Boolean)) {
+    const [more, worse] = line.split(' ').map(Number)
+    passed += more
+    failed += worse
+  }
+  if (!ok && failed === 0) failed = 1
+  if (ok && passed === 0 && failed === 0) passed = 1
+  return { name, passed, failed, seconds: Math.round((Date.now() - begun) / 1000) }
+}
+
+/** Runs the command in a process group of its own, so that one that hangs can be ended with all it started. */
+function run(command, args, env) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, env, stdio: 'inherit', detached: true })
+    const guard = setTimeout(() => {
+      console.error(`${command} ${args.join(' ')}: not done after ${limit} s; ended`)
+      process.kill(-child.pid, 'SIGKILL')
+    }, limit * 1000)
+    const stop = () => {
+      process.kill(-child.pid, 'SIGKILL')
+      process.exit(130)
+    }
+    for (const signal of signals) process.on(signal, stop)
+    const end = (ok) => {
+      clearTimeout(guard)
+      for (const signal of signals) process.off(signal, stop)
+      resolve(ok)
+    }
+    child.on('error', (err) => {
+      console.error(`${command}: ${err.message}`)
+      end(false)
+    })
+    child.on('exit', (code) => end(code === 0))
+  })
+}
+
+function evidence() {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
+  const machine = `${cpus().length} x ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB`
+  const rows = results.map((r) => `| ${r.name} | ${r.passed} | ${r.failed} | ${r.seconds} |`)
+  const text = [
+    '# Evidence',
+    '',
+    'What the last full run (`npm run test:full`) gave. It is written by that command; do not edit it.',
+    '',
+    `- date: ${new Date().toISOString().slice(0, 10)}`,
+    `- commit: ${commit}`,
+    `- Node: ${process.version}, ${process.platform} ${process.arch}`,
+    `- machine: ${machine}`,
+    `- seed: ${seed}; each property ${env.SPOOR_RUNS} times, each way of being killed ${env.SPOOR_RUNS_KILL} times`,
+    '',
+    '| step | passed | failed | seconds |',
+    '|---|---|---|---|',
+    ...rows,
+    `| all | ${passed} | ${failed} | ${results.reduce((sum, r) => sum + r.seconds, 0)} |`,
+    '',
+  ].join('\n')
+  writeFileSync(join(root, 'docs/evidence.md'), text)
+}

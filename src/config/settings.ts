@@ -1,0 +1,55 @@
+import type { LevelOrSilent } from './levels.ts'
+import type { Propagation, Trust } from './lists.ts'
+
+/**
+ * What the environment says, checked, defaults filled in. Code options beat it. A field is undefined where
+ * the variable is unset and the default depends on something else, which its description names.
+ */
+export interface Settings {
+  /** Level of all that has none of its own. @default 'info' */
+  level: LevelOrSilent
+  /** Levels by component; without a prototype, so that a component may have any name. @default {} */
+  levels: Record<string, LevelOrSilent>
+  /** How stdout looks; auto is pretty on a terminal and JSON elsewhere. @default 'auto' */
+  format: 'json' | 'pretty' | 'auto'
+  /** Whether records go to stdout at all. @default true */
+  console: boolean
+  /** Lowest level on stdout. @default undefined: all that the logger lets through */
+  consoleLevel: LevelOrSilent | undefined
+  /** Colours: FORCE_COLOR, else NO_COLOR. @default undefined: as the terminal says */
+  color: boolean | undefined
+  /** Path of the log file. @default undefined: no file */
+  file: string | undefined
+  /** Lowest level in the file. @default undefined: all that the logger lets through */
+  fileLevel: LevelOrSilent | undefined
+  /** Bytes at which the file is rotated; Infinity is never. @default 104857600 (100MB) */
+  fileMaxSize: number
+  /** Period after which the file is rotated. @default 'daily' */
+  fileRotate: 'daily' | 'hourly' | 'weekly' | 'off'
+  /** Whose midnight ends a period. @default 'local' */
+  fileTimeZone: 'local' | 'utc'
+  /** Permission bits of a new file. @default 0o640 */
+  fileMode: number
+  /** Names of the record's keys. @default 'default' */
+  schema: 'default' | 'ecs' | 'gcp' | 'datadog' | 'pino'
+  /** New names by old name, without a prototype. @default {} */
+  keys: Record<string, string>
+  /** Constant fields of every record, without a prototype. @default {} */
+  labels: Record<string, string>
+  /** Which records say where they were made. @default 'all' where NODE_ENV is development, else 'warn' */
+  source: 'off' | 'warn' | 'all'
+  /** Records of start and end. @default undefined: where there is a transport besides the console */
+  lifecycle: boolean | undefined
+  /** Milliseconds past which a request or timer is slow; Infinity is never. @default 2000 */
+  slowMs: number
+  /** Who may send ids. @default undefined: valid ids from everybody, headers that change levels from nobody */
+  trust: Trust | undefined
+  /** Whose requests carry our headers. @default undefined: 'own' once requestLogger is used, else 'off' */
+  propagate: Propagation | undefined
+  /** What happens at SIGTERM and SIGINT. @default 'off': no listener */
+  signals: 'flush' | 'off'
+  /** True where NODE_ENV is development. */
+  development: boolean
+  /** Google Cloud's project, for the names of traces in schema gcp. */
+  googleProject: string | undefined
+}

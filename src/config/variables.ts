@@ -1,0 +1,235 @@
+import * as kinds from './kinds.ts'
+import type { LevelSpec } from './levels.ts'
+import type { Settings } from './settings.ts'
+
+/** One environment variable, as the docs show it. */
+export interface VariableDoc {
+  readonly name: string
+  /** The code option that it stands for. */
+  readonly option: string
+  /** What is accepted. */
+  readonly accepted: string
+  /** The default as the docs show it. */
+  readonly default: string
+  /** One sentence. */
+  readonly doc: string
+}
+
+/** A variable that `readEnvironment` reads. */
+export interface Variable<T> extends Omit<VariableDoc, 'accepted'> {
+  readonly kind: kinds.Kind<T>
+  /** What is used where it is unset or wrong. */
+  readonly fallback: T | undefined
+  /** For FORCE_COLOR alone, whose own convention it is; everywhere else empty is unset. */
+  readonly emptyCounts?: boolean
+}
+
+/** The variables' values before some of them are put together into a setting. */
+export interface RawSettings extends Omit<Settings, 'level' | 'levels' | 'color' | 'development'> {
+  level: LevelSpec
+  forceColor: boolean | undefined
+  noColor: boolean | undefined
+  nodeEnv: string | undefined
+}
+
+type SettingVariables = { readonly [K in keyof RawSettings]-?: Variable<NonNullable<RawSettings[K]>> }
+
+const MEGABYTE = 1024 ** 2
+
+/** Settings by name, in the order of the docs. */
+export const SETTING_VARIABLES: SettingVariables = {
+  level: {
+    name: 'LOG_LEVEL',
+    option: 'level, levels',
+    kind: kinds.levels,
+    fallback: { level: 'info', components: Object.create(null), problems: [] },
+    default: 'info',
+    doc: 'The lowest level that is logged, and levels of components: `info,db=debug,http.client=warn`.',
+  },
+  format: {
+    name: 'LOG_FORMAT',
+    option: 'consoleTransport({ format })',
+    kind: kinds.format,
+    fallback: 'auto',
+    default: 'auto',
+    doc: 'How stdout looks: auto is pretty on a terminal and JSON elsewhere.',
+  },
+  console: {
+    name: 'LOG_CONSOLE',
+    option: 'transports',
+    kind: kinds.boolean,
+    fallback: true,
+    default: 'on',
+    doc: 'Whether records go to stdout.',
+  },
+  consoleLevel: {
+    name: 'LOG_CONSOLE_LEVEL',
+    option: 'consoleTransport({ level })',
+    kind: kinds.level,
+    fallback: undefined,
+    default: 'all that LOG_LEVEL lets through',
+    doc: 'The lowest level on stdout.',
+  },
+  file: {
+    name: 'LOG_FILE',
+    option: 'fileTransport({ path })',
+    kind: kinds.path,
+    fallback: undefined,
+    default: 'no file',
+    doc: 'The file that records are appended to.',
+  },
+  fileLevel: {
+    name: 'LOG_FILE_LEVEL',
+    option: 'fileTransport({ level })',
+    kind: kinds.level,
+    fallback: undefined,
+    default: 'all that LOG_LEVEL lets through',
+    doc: 'The lowest level in the file.',
+  },
+  fileMaxSize: {
+    name: 'LOG_FILE_MAX_SIZE',
+    option: 'fileTransport({ maxSize })',
+    kind: kinds.size,
+    fallback: 100 * MEGABYTE,
+    default: '100MB',
+    doc: 'The size at which the file is rotated.',
+  },
+  fileRotate: {
+    name: 'LOG_FILE_ROTATE',
+    option: 'fileTransport({ rotate })',
+    kind: kinds.oneOf('daily', 'hourly', 'weekly', 'off'),
+    fallback: 'daily',
+    default: 'daily',
+    doc: 'The period after which the file is rotated.',
+  },
+  fileTimeZone: {
+    name: 'LOG_FILE_TZ',
+    option: 'fileTransport({ timeZone })',
+    kind: kinds.oneOf('local', 'utc'),
+    fallback: 'local',
+    default: 'local',
+    doc: 'Whose midnight ends a period.',
+  },
+  fileMode: {
+    name: 'LOG_FILE_MODE',
+    option: 'fileTransport({ mode })',
+    kind: kinds.mode,
+    fallback: 0o640,
+    default: '0640',
+    doc: 'The permissions of a new file.',
+  },
+  schema: {
+    name: 'LOG_SCHEMA',
+    option: 'schema',
+    kind: kinds.oneOf('default', 'ecs', 'gcp', 'datadog', 'pino'),
+    fallback: 'default',
+    default: 'default',
+    doc: "The names of the record's keys.",
+  },
+  keys: {
+    name: 'LOG_KEYS',
+    option: 'keys',
+    kind: kinds.keys,
+    fallback: Object.create(null),
+    default: 'none',
+    doc: 'Keys to rename: `time:timestamp,msg:message`.',
+  },
+  labels: {
+    name: 'LOG_LABELS',
+    option: 'labels',
+    kind: kinds.labels,
+    fallback: Object.create(null),
+    default: 'none',
+    doc: 'Constant fields of every record: `miniapp=shop,module=store`.',
+  },
+  source: {
+    name: 'LOG_SOURCE',
+    option: 'source',
+    kind: kinds.oneOf('off', 'warn', 'all'),
+    fallback: undefined,
+    default: 'warn; all where NODE_ENV is development',
+    doc: 'Which records say in which file, line and function they were made: none, warn and above, or all.',
+  },
+  lifecycle: {
+    name: 'LOG_LIFECYCLE',
+    option: 'lifecycle',
+    kind: kinds.boolean,
+    fallback: undefined,
+    default: 'on where there is a transport besides the console',
+    doc: 'One record when the service starts, and one at its orderly end.',
+  },
+  slowMs: {
+    name: 'LOG_SLOW_MS',
+    option: 'slowMs',
+    kind: kinds.milliseconds,
+    fallback: 2000,
+    default: '2000',
+    doc: 'Past this time a request or a timer is slow, and its record a warning.',
+  },
+  trust: {
+    name: 'LOG_TRUST',
+    option: 'requestLogger({ trust })',
+    kind: kinds.trust,
+    fallback: undefined,
+    default: 'valid ids from everybody, headers that change levels from nobody',
+    doc: 'Who may send request ids and trace contexts; where every part is wrong, nobody may.',
+  },
+  propagate: {
+    name: 'LOG_PROPAGATE',
+    option: 'requestLogger({ propagate })',
+    kind: kinds.propagation,
+    fallback: undefined,
+    default: 'own once requestLogger is used, else off',
+    doc: 'Which hosts get the request id and the trace context of the requests made in a scope.',
+  },
+  signals: {
+    name: 'LOG_SIGNALS',
+    option: 'signals',
+    kind: kinds.oneOf('flush', 'off'),
+    fallback: 'off',
+    default: 'off',
+    doc: 'Whether SIGTERM and SIGINT flush before they do what they would have done.',
+  },
+  forceColor: {
+    name: 'FORCE_COLOR',
+    option: 'consoleTransport({ color })',
+    kind: kinds.forceColor,
+    fallback: undefined,
+    default: 'as the terminal says',
+    doc: 'Colours on or off whatever stdout is; beats NO_COLOR.',
+    emptyCounts: true,
+  },
+  noColor: {
+    name: 'NO_COLOR',
+    option: 'consoleTransport({ color })',
+    kind: kinds.noColor,
+    fallback: undefined,
+    default: 'as the terminal says',
+    doc: 'No colours where it is set to anything.',
+  },
+  nodeEnv: {
+    name: 'NODE_ENV',
+    option: 'source; identity.env',
+    kind: kinds.text,
+    fallback: undefined,
+    default: 'none',
+    doc: 'With development every record has its source; also the `env` field where nothing below names one.',
+  },
+  googleProject: {
+    name: 'GOOGLE_CLOUD_PROJECT',
+    option: 'schema',
+    kind: kinds.text,
+    fallback: undefined,
+    default: 'none',
+    doc: 'The project in the names of traces, for `LOG_SCHEMA=gcp`.',
+  },
+}
+
+/** The settings' variables as the docs show them. */
+export const SETTING_DOCS: readonly VariableDoc[] = Object.values(SETTING_VARIABLES).map((variable) => ({
+  name: variable.name,
+  option: variable.option,
+  accepted: variable.kind.accepted,
+  default: variable.default,
+  doc: variable.doc,
+}))

@@ -1,0 +1,87 @@
+import { BlockList, isIP } from 'node:net'
+import { optionError } from '../config/errors.ts'
+
+/** Says of a host name or address, without port or brackets, whether context may travel to it. */
+export type HostRule = (host: string) => boolean
+
+// Loopback, RFC 1918 and RFC 4193; not link-local, where a cloud's metadata service lives.
+const PRIVATE = new BlockList()
+PRIVATE.addSubnet('127.0.0.0', 8, 'ipv4')
+PRIVATE.addAddress('0.0.0.0', 'ipv4')
+PRIVATE.addSubnet('10.0.0.0', 8, 'ipv4')
+PRIVATE.addSubnet('172.16.0.0', 12, 'ipv4')
+PRIVATE.addSubnet('192.168.0.0', 16, 'ipv4')
+PRIVATE.addAddress('::1', 'ipv6')
+PRIVATE.addAddress('::', 'ipv6')
+PRIVATE.addSubnet('fc00::', 7, 'ipv6')
+
+const OWN_SUFFIX = /\.(?:internal|local|localhost|svc)$/
+const SINGLE_LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/
+// What the resolver takes for a number is an address: 134744072 and 0x08080808 are both 8.8.8.8.
+const NUMERIC_LABEL = /^(?:\d+|0x[0-9a-f]*)$/
+
+/**
+ * True for hosts of one's own: loopback and private addresses (RFC 1918, RFC 4193), single-label names, and
+ * names below internal, local, localhost or svc.
+ */
+export function isOwnHost(host: string): boolean {
+  const version = isIP(host)
+  if (version !== 0) return PRIVATE.check(host, version === 4 ? 'ipv4' : 'ipv6')
+  const name = (host.endsWith('.') ? host.slice(0, -1) : host).toLowerCase()
+  if (OWN_SUFFIX.test(name) || name === 'localhost') return true
+  // With its dot a single label is a top-level domain.
+  return name.length === host.length && SINGLE_LABEL.test(name) && !NUMERIC_LABEL.test(name)
+}
+
+const MAX_REMEMBERED = 1000
+
+/**
+ * A rule that lets pass hosts of one's own and what the list adds; it remembers its answers.
+ *
+ * @param hosts names ('api.example.com'), names with all below them ('*.example.com'), addresses, RegExps tested
+ *   on the lower-case name
+ * @throws TypeError ERR_SPOOR_OPTION for an entry that is none of these
+ */
+export function hostRule(hosts: readonly (string | RegExp)[]): HostRule {
+  const tests = hosts.map(hostTest)
+  const remembered = new Map<string, boolean>()
+  return (host) => {
+    const known = remembered.get(host)
+    if (known !== undefined) return known
+    const name = host.toLowerCase()
+    const allowed = isOwnHost(host) || tests.some((test) => test(name))
+    if (remembered.size >= MAX_REMEMBERED) remembered.clear()
+    remembered.set(host, allowed)
+    return allowed
+  }
+}
+
+const HOST_ENTRY = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/
+
+function hostTest(entry: string | RegExp, index: number): HostRule {
+  if (entry instanceof RegExp) {
+    // A global or sticky expression remembers where it stopped.
+    const expression = new RegExp(entry.source, entry.flags.replace(/[gy]/g, ''))
+    return (name) => expression.test(name)
+  }
+  const wanted = typeof entry === 'string' ? entry.toLowerCase() : ''
+  if (isIP(wanted) === 0 && !HOST_ENTRY.test(wanted)) {
+    throw optionError({
+      option: `enableOutbound({ hosts[${index}] })`,
+      value: entry,
+      expected:
+        "a host name such as 'api.example.com', '*.example.com' for all below it, an address, or a RegExp",
+      instead: 'Leave out scheme, port and path.',
+    })
+  }
+  if (!wanted.startsWith('*.')) return (name) => name === wanted
+  const suffix = wanted.slice(1)
+  return (name) => name.endsWith(suffix) && name.length > suffix.length
+}
+
+/** The host of a Host header or authority: without port and brackets. */
+export function hostOf(authority: string): string {
+  if (authority.startsWith('[')) return authority.slice(1, authority.indexOf(']'))
+  const colon = authority.indexOf(':')
+  return colon === -1 || authority.includes(':', colon + 1) ? authority : authority.slice(0, colon)
+}

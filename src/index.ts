@@ -1,0 +1,8 @@
+export { captureContext, continueContext } from './context/carrier.ts'
+export { addContext, bindContext, withContext } from './context/scope.ts'
+export { createLogger } from './logger/create.ts'
+export { configure, getLevels, getLogger, logger, setLevel, shutdown, stats } from './logger/default.ts'
+export { consoleTransport } from './transports/console.ts'
+export { fileTransport } from './transports/file.ts'
+export { memoryTransport } from './transports/memory.ts'
+export { streamTransport } from './transports/stream.ts'

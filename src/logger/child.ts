@@ -1,0 +1,162 @@
+import {
+  type Core,
+  cellSym,
+  chindingsSym,
+  formattersSym,
+  msgPrefixSym,
+  serializersSym,
+  stringifiersSym,
+  type Voice,
+  voiceSym,
+} from './core.ts'
+import type { Serializers } from './fields.ts'
+import { type Pair, splitPairs } from './pairs.ts'
+import { quoteKey } from './text.ts'
+import type { ChildOptions, Fields } from './types.ts'
+import { writeValue } from './value.ts'
+import { writeThrown } from './walk.ts'
+
+type ProtoChild = (this: Core, bindings: object, options?: object) => Core
+type BindingsFormatter = (bindings: object) => object
+
+/** Names that pino never takes as bindings. */
+const NOT_BINDINGS = new Set(['level', 'serializers', 'formatters', 'customLevels'])
+
+const noop = (): void => {}
+
+/** Makes `child` and `setBindings` for loggers whose pino prototype has `protoChild`. */
+export function makeChild(protoChild: ProtoChild, standardError: unknown) {
+  function child(this: Core, bindings: object | undefined, options?: ChildOptions): Core {
+    const parent = this[voiceSym]
+    const made = isEmpty(options) ? Object.create(this) : withOptions(this, options as ChildOptions)
+    const serializers = made[serializersSym] as Serializers
+    const own = { ...parent, component: undefined } satisfies Voice
+    made[voiceSym] = own
+    if (!isEmpty(options)) applyOptions(made, own, serializers, options as ChildOptions)
+    setBindingsText(made, bindings ?? {}, options?.formatters?.bindings as BindingsFormatter | undefined)
+    const { onChild } = this as unknown as { onChild?: (made: Core) => void }
+    if (onChild !== undefined && onChild !== noop) callOnChild(made, onChild)
+    return made
+  }
+
+  function withOptions(core: Core, options: ChildOptions): Core {
+    const { onChild } = core as unknown as { onChild?: unknown }
+    const view = core as unknown as { onChild: unknown }
+    const shadowed = Object.hasOwn(core, 'onChild')
+    // pino would tell onChild of a child that is not finished yet.
+    view.onChild = noop
+    try {
+      return protoChild.call(core, {}, { ...options, msgPrefix: textOr(options.msgPrefix) })
+    } finally {
+      if (shadowed) view.onChild = onChild
+      else delete (view as { onChild?: unknown }).onChild
+    }
+  }
+
+  function applyOptions(made: Core, own: Voice, serializers: Serializers, options: ChildOptions): void {
+    own.serializers = customSerializers(serializers, standardError)
+    own.msgPrefix = (made as unknown as Record<symbol, string | undefined>)[msgPrefixSym]
+    own.callerSkip = options.callerSkip ?? own.callerSkip
+    own.redacts = Object.getOwnPropertyNames(made[stringifiersSym]).length > 0 || own.redacts
+    own.direct = isDirect(made, own)
+  }
+
+  return child
+}
+
+/** Whether a logger's records may be written without passing through pino. */
+export function isDirect(core: Core, voice: Voice): boolean {
+  const { messageKey } = voice.pipeline.schema
+  return (
+    !voice.redacts && core[formattersSym].log === undefined && voice.serializers?.[messageKey] === undefined
+  )
+}
+
+function isEmpty(options: object | undefined | null): boolean {
+  if (options === undefined || options === null) return true
+  for (const _key in options) return false
+  return true
+}
+
+function textOr(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+/** The serializers that a user gave; undefined where only pino's standard one for errors stands. */
+export function customSerializers(all: Serializers, standardError: unknown): Serializers | undefined {
+  const custom: Record<string, (value: unknown) => unknown> = Object.create(null)
+  let some = false
+  for (const key of Object.keys(all)) {
+    const serializer = all[key]
+    if (serializer === undefined || serializer === standardError) continue
+    custom[key] = serializer
+    some = true
+  }
+  return some ? custom : undefined
+}
+
+function callOnChild(made: Core, onChild: (made: Core) => void): void {
+  try {
+    onChild.call(made, made)
+  } catch (thrown) {
+    made[voiceSym].pipeline.fail('onChild threw', thrown)
+  }
+}
+
+/** Adds bindings to a logger's serialised ones; a later one overrides an earlier one of the same name. */
+export function setBindingsText(core: Core, bindings: object, format?: BindingsFormatter): void {
+  const added = bindingPairs(core, bindings, format)
+  const raw = core[chindingsSym]
+  const names = new Set(added.map(({ name }) => name))
+  const clash = raw !== '' && splitPairs(raw).some(({ name }) => names.has(name))
+  const kept = clash ? textOf(splitPairs(raw).filter(({ name }) => !names.has(name))) : raw
+  core[chindingsSym] = kept + textOf(added)
+}
+
+function textOf(pairs: readonly Pair[]): string {
+  let text = ''
+  for (const { name, value } of pairs) text += `,${quoteKey(name)}${value}`
+  return text
+}
+
+function bindingPairs(core: Core, bindings: object, format?: BindingsFormatter): Pair[] {
+  const { serializers, pipeline } = core[voiceSym]
+  const pairs: Pair[] = []
+  let source = bindings as Fields
+  try {
+    if (format !== undefined) source = format(bindings) as Fields
+    for (const key of Object.keys(source)) {
+      if (NOT_BINDINGS.has(key)) continue
+      const value = bindingText(source, key, serializers?.[key])
+      if (value !== undefined) pairs.push({ name: key, value })
+    }
+  } catch (thrown) {
+    pipeline.fail('bindings could not be read whole', thrown)
+  }
+  return pairs
+}
+
+function bindingText(
+  from: Fields,
+  key: string,
+  serializer: ((value: unknown) => unknown) | undefined,
+): string | undefined {
+  try {
+    const value = from[key]
+    return writeValue(serializer === undefined || value === undefined ? value : serializer(value))
+  } catch (thrown) {
+    return writeThrown(thrown)
+  }
+}
+
+/** pino's setBindings: changes this logger, not its children made before. */
+export function setBindings(this: Core, bindings: object): void {
+  if (!Object.hasOwn(this, voiceSym)) this[voiceSym] = { ...this[voiceSym] }
+  setBindingsText(this, bindings)
+}
+
+/** Gives a logger a threshold of its own, which the children that have none follow. */
+export function setOwnLevel(core: Core, value: number): void {
+  if (Object.hasOwn(core, cellSym)) core[cellSym].value = value
+  else core[cellSym] = { value }
+}

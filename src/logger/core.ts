@@ -1,0 +1,90 @@
+import pino from 'pino'
+import type { Serializers } from './fields.ts'
+import type { LevelCell, LevelTree } from './levels.ts'
+import type { LoggerPrefix, Prefix } from './prefix.ts'
+import type { Schema } from './schema.ts'
+import type { Fields, Logger } from './types.ts'
+
+/** pino's own slots on an instance: the contract is in docs/decisions/0001-pino-core.md. */
+const { symbols } = pino
+export const asJsonSym: typeof symbols.asJsonSym = symbols.asJsonSym
+export const chindingsSym: typeof symbols.chindingsSym = symbols.chindingsSym
+export const formattersSym: typeof symbols.formattersSym = symbols.formattersSym
+export const getLevelSym: typeof symbols.getLevelSym = symbols.getLevelSym
+export const levelValSym: typeof symbols.levelValSym = symbols.levelValSym
+export const mixinSym: typeof symbols.mixinSym = symbols.mixinSym
+export const serializersSym: typeof symbols.serializersSym = symbols.serializersSym
+export const setLevelSym: typeof symbols.setLevelSym = symbols.setLevelSym
+export const streamSym: typeof symbols.streamSym = symbols.streamSym
+export const stringifiersSym: typeof symbols.stringifiersSym = symbols.stringifiersSym
+export const writeSym: typeof symbols.writeSym = symbols.writeSym
+// pino's types do not name this one.
+export const msgPrefixSym = (symbols as unknown as Record<string, symbol>).msgPrefixSym as symbol
+
+/** The threshold, on the logger that has one of its own; children find it through their prototype. */
+export const cellSym: unique symbol = Symbol.for('spoor.v0.level.1')
+/** What is a logger's own and not pino's. */
+export const voiceSym: unique symbol = Symbol.for('spoor.v0.voice.1')
+
+/** Where lines go: transports/fanout.ts. */
+export interface Sink {
+  writeLine(line: string, level: number): void
+  flushSync(): void
+}
+
+/** What all loggers of one configuration share; `configure` replaces its members in place. */
+export interface Pipeline {
+  schema: Schema
+  /** Reserved names and identity: what every prefix starts with. */
+  ground: Prefix
+  /** `"level":"info","msg":` by level number. */
+  levelTexts: Readonly<Record<number, string>>
+  sink: Sink
+  levels: LevelTree
+  /** Level number from which records say where they were made. */
+  sourceFrom: number
+  /** False where records have to pass through pino: a mixin, a streamWrite hook, an agent that wrapped a part. */
+  direct: boolean
+  /** The asJson that an agent had wrapped before we came. */
+  foreignAsJson: AsJson | undefined
+  now(): number
+  /** Makes a logger ready that was exported before it was configured; undefined once that is done. */
+  prepare: (() => void) | undefined
+  /** Told of a failure inside the logger itself. */
+  fail(what: string, thrown: unknown): void
+}
+
+/** One logger's own share. */
+export interface Voice {
+  readonly pipeline: Pipeline
+  /** Undefined until the first record, and whenever bindings or ground have changed. */
+  prefix: LoggerPrefix | undefined
+  /** Serializers other than pino's standard error serializer; undefined where there are none. */
+  serializers: Serializers | undefined
+  msgPrefix: string | undefined
+  /** Stack frames of a wrapper, left out of `source`. */
+  callerSkip: number
+  /** The component whose cell `level` sets; undefined for a child, which gets a cell of its own. */
+  component: string | undefined
+  /** False where this logger alone has to pass through pino: it redacts, or a function of its own forms lines. */
+  direct: boolean
+  /** True where pino's own asJson writes the line, because only it knows the paths of pino's `redact`. */
+  redacts: boolean
+}
+
+export type AsJson = (this: Core, obj: Fields, msg: string | undefined, num: number, time: string) => string
+
+/** A pino instance with our slots. */
+export interface Core extends Omit<Logger, 'levels'> {
+  readonly levels: { readonly values: Record<string, number>; readonly labels: Record<number, string> }
+  [cellSym]: LevelCell
+  [voiceSym]: Voice
+  [chindingsSym]: string
+  [serializersSym]: Serializers
+  [formattersSym]: { readonly log?: (fields: Fields) => Fields }
+  [asJsonSym]: AsJson
+  [mixinSym]: unknown
+  [streamSym]: unknown
+  [stringifiersSym]: object
+  [writeSym](obj: Fields | null, msg: string | undefined, num: number): void
+}

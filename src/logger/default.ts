@@ -1,0 +1,133 @@
+import { optionError } from '../config/errors.ts'
+import { shared } from '../config/shared.ts'
+import { parseDuration } from '../config/units.ts'
+import type { FanoutStats } from '../transports/fanout.ts'
+import { type Core, cellSym, voiceSym } from './core.ts'
+import { createLazyLogger, fanoutOf, reconfigure } from './create.ts'
+import { levelNumber } from './levels.ts'
+import type { LoggerOptions } from './options.ts'
+import type { LevelOrSilent, Logger } from './types.ts'
+
+interface DefaultState {
+  readonly logger: Logger
+  readonly components: Map<string, Logger>
+}
+
+const state = shared<DefaultState>('logger', 1, () => ({ logger: createLazyLogger(), components: new Map() }))
+
+/** The default logger: made from the environment at its first use, the same one in every copy of spoor. */
+export const logger: Logger = state.logger
+
+const NAME = /^[^\s.]+(\.[^\s.]+)*$/
+
+/**
+ * The logger of a component, such as 'db.pool'. Its level is its own where LOG_LEVEL or setLevel gave it one,
+ * else that of the nearest name above ('db'), else the root's. Asking twice gives the same logger.
+ *
+ * @throws TypeError ERR_SPOOR_OPTION where the name is empty or has empty parts
+ */
+export function getLogger(component: string): Logger {
+  const known = state.components.get(component)
+  if (known !== undefined) return known
+  if (typeof component !== 'string' || !NAME.test(component)) {
+    throw optionError({
+      option: 'getLogger(component)',
+      value: component,
+      expected: "a name such as 'db.pool'",
+    })
+  }
+  const made = logger.child({ component }) as unknown as Core
+  made[cellSym] = made[voiceSym].pipeline.levels.cell(component)
+  made[voiceSym].component = component
+  state.components.set(component, made as unknown as Logger)
+  return made as unknown as Logger
+}
+
+/**
+ * Replaces the default logger's configuration at run time; loggers and children made before follow. What the
+ * old transports held is flushed; the promise resolves when they are closed.
+ *
+ * @throws TypeError ERR_SPOOR_OPTION for an unknown option or a wrong value
+ */
+export function configure(options: LoggerOptions): Promise<void> {
+  return reconfigure(logger, options)
+}
+
+export interface SetLevelOptions {
+  /** After this time (milliseconds, or '10m') the level is again what it was. @default never */
+  readonly for?: number | string | undefined
+}
+
+const expiries = new Map<string, NodeJS.Timeout>()
+
+/**
+ * Sets the level of the default logger, or of a component and all below it, at once.
+ *
+ * @throws TypeError ERR_SPOOR_OPTION for a level or a time that is none
+ */
+export function setLevel(level: LevelOrSilent, options?: SetLevelOptions): void
+export function setLevel(component: string, level: LevelOrSilent | undefined, options?: SetLevelOptions): void
+export function setLevel(first: string, second?: string | SetLevelOptions, third?: SetLevelOptions): void {
+  const short = typeof second === 'object' || (second === undefined && levelNumber(first) !== undefined)
+  const component = short ? '' : first
+  const options = short ? (second as SetLevelOptions | undefined) : third
+  const level = short ? first : (second as string | undefined)
+  const value = level === undefined ? undefined : levelNumber(level)
+  if (level !== undefined && value === undefined) {
+    throw optionError({
+      option: 'setLevel(level)',
+      value: level,
+      expected: 'a level such as debug, or silent',
+    })
+  }
+  const { levels } = readyPipeline()
+  const before = levels.own(component)
+  levels.set(component, value)
+  clearTimeout(expiries.get(component))
+  expiries.delete(component)
+  if (options?.for !== undefined) expire(component, before, milliseconds(options.for))
+}
+
+function milliseconds(time: number | string): number {
+  const value = typeof time === 'number' ? time : parseDuration(time)
+  if (value !== undefined && value >= 0) return value
+  throw optionError({
+    option: 'setLevel({ for })',
+    value: time,
+    expected: "milliseconds, or a time such as '10m'",
+  })
+}
+
+function expire(component: string, before: number | undefined, after: number): void {
+  const timer = setTimeout(() => {
+    expiries.delete(component)
+    readyPipeline().levels.set(component, before)
+  }, after)
+  timer.unref()
+  expiries.set(component, timer)
+}
+
+function readyPipeline() {
+  const { pipeline } = (logger as unknown as Core)[voiceSym]
+  pipeline.prepare?.()
+  return pipeline
+}
+
+/** Every level that is set: the root's under '', components by name. */
+export function getLevels(): Readonly<Record<string, LevelOrSilent>> {
+  const { labels } = logger.levels
+  const entries = Object.entries(readyPipeline().levels.list())
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, (labels[value] ?? 'silent') as LevelOrSilent]),
+  )
+}
+
+/** What the transports of a logger took, wrote, hold and lost. @param of default: the default logger */
+export function stats(of: Logger = logger): FanoutStats {
+  return fanoutOf(of).stats()
+}
+
+/** Flushes and closes a logger's transports. Not needed for a correct end of the process. */
+export async function shutdown(of: Logger = logger): Promise<void> {
+  await fanoutOf(of).close()
+}

@@ -1,0 +1,11 @@
+import { type Core, chindingsSym, type Voice } from './core.ts'
+import { type LoggerPrefix, renewLoggerPrefix } from './prefix.ts'
+
+/** The prefix of a logger, made again when its bindings or the configuration's ground have changed. */
+export function loggerPrefix(core: Core, voice: Voice): LoggerPrefix {
+  const { prefix, pipeline } = voice
+  const raw = core[chindingsSym]
+  if (prefix !== undefined && prefix.ground === pipeline.ground && prefix.raw === raw) return prefix
+  voice.prefix = renewLoggerPrefix(prefix, pipeline.ground, raw)
+  return voice.prefix
+}

@@ -1,0 +1,78 @@
+import { readCall } from './calls.ts'
+import { type Core, cellSym, voiceSym } from './core.ts'
+import { NO_ERROR, type Said } from './line.ts'
+import { record } from './record.ts'
+import { sourceOf } from './source.ts'
+import type { Fields } from './types.ts'
+
+/** A level method as it stands on a logger. */
+export type Method = (this: Core, ...args: unknown[]) => void
+
+/** pino's `hooks.logMethod`: called with the arguments in place of the method, which it may call or not. */
+export type LogMethodHook = (this: Core, args: unknown[], method: Method, level: number) => void
+
+/**
+ * The method of one level. Below the threshold it costs a load and a compare; a message with plain fields goes
+ * straight to the record; every other form is read by `readCall`. It never throws.
+ */
+export function makeMethod(num: number, hook: LogMethodHook | undefined): Method {
+  const write = function write(this: Core, first?: unknown, second?: unknown): void {
+    if (num < this[cellSym].value) return
+    try {
+      const voice = this[voiceSym]
+      const { pipeline } = voice
+      if (pipeline.prepare !== undefined) {
+        pipeline.prepare()
+        if (num < this[cellSym].value) return
+      }
+      const source = num >= pipeline.sourceFrom ? sourceOf(method, voice.callerSkip) : ''
+      if (typeof first === 'string' && voice.msgPrefix === undefined) {
+        // biome-ignore lint/complexity/noArguments: a rest parameter would allocate on every call
+        const count = arguments.length
+        if (count === 1) {
+          record(this, num, first, undefined, NO_ERROR, source)
+          return
+        }
+        if (count === 2 && isPlain(second) && !first.includes('%')) {
+          record(this, num, first, second, NO_ERROR, source)
+          return
+        }
+      }
+      // biome-ignore lint/complexity/noArguments: as above
+      const said = readCall(Array.from(arguments), voice.msgPrefix)
+      record(this, num, said.msg, said.fields, said.err, source)
+    } catch (thrown) {
+      writeFailed(this, num, thrown)
+    }
+  } as Method
+  const method: Method = hook === undefined ? write : hooked(num, write, hook)
+  return method
+}
+
+function isPlain(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+}
+
+function hooked(num: number, write: Method, hook: LogMethodHook): Method {
+  return function hookedMethod(this: Core, ...args: unknown[]): void {
+    if (num < this[cellSym].value) return
+    try {
+      hook.call(this, args, write, num)
+    } catch (thrown) {
+      this[voiceSym].pipeline.fail('hooks.logMethod threw; the record is written without it', thrown)
+      write.apply(this, args)
+    }
+  }
+}
+
+/** What a call can't say is still told: a record without the part that failed. */
+function writeFailed(core: Core, num: number, thrown: unknown): void {
+  const { pipeline } = core[voiceSym]
+  try {
+    pipeline.fail('a record could not be written whole', thrown)
+    const said: Said = { msg: 'a record could not be written whole', fields: undefined, err: thrown }
+    record(core, num, said.msg, said.fields, said.err, '')
+  } catch {
+    // The self-log has told; a logger must not take its caller down.
+  }
+}

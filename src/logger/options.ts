@@ -1,0 +1,91 @@
+import type pino from 'pino'
+import {
+  checkOptions,
+  isAnything,
+  isBoolean,
+  isEither,
+  isFunction,
+  isLevel,
+  isListOf,
+  isObject,
+  isOneOf,
+  isRecordOf,
+  isString,
+  type OptionsSpec,
+} from '../config/check.ts'
+import type { Identity } from '../config/identity.ts'
+import type { LevelOrSilent } from '../config/levels.ts'
+import type { Transport } from '../transports/transport.ts'
+import type { SchemaName } from './schema.ts'
+
+/**
+ * What a logger can be told. Every option is optional; the environment fills what is left out
+ * (docs/configuration.md has the variable of each).
+ */
+export interface LoggerOptions {
+  /** Lowest level that is written. @default LOG_LEVEL, else 'info' */
+  readonly level?: LevelOrSilent | undefined
+  /** Levels of components, inherited along the dots: `{ db: 'debug', 'http.client': 'warn' }`. @default LOG_LEVEL's */
+  readonly levels?: Readonly<Record<string, LevelOrSilent>> | undefined
+  /** Where records go. @default the console, and a file where LOG_FILE names one */
+  readonly transports?: readonly Transport[] | undefined
+  /** Names that records leave with. @default LOG_SCHEMA, else 'default' */
+  readonly schema?: SchemaName | undefined
+  /** Other names for single keys: `{ time: 'timestamp' }`. @default LOG_KEYS */
+  readonly keys?: Readonly<Record<string, string>> | undefined
+  /** Constant fields of every record. @default LOG_LABELS */
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  /** Which records say where they were made. @default LOG_SOURCE, else 'warn'; 'all' where NODE_ENV is development */
+  readonly source?: 'off' | 'warn' | 'all' | undefined
+  /** What the code knows better of the service's identity; false: records carry none. @default from the environment */
+  readonly identity?: Readonly<Partial<Identity>> | false | undefined
+  /** A record when the logger starts, and one at the process's orderly end. @default LOG_LIFECYCLE, else where there is a transport besides the console */
+  readonly lifecycle?: boolean | undefined
+  /** Prefix of every message, as in pino. @default none */
+  readonly msgPrefix?: string | undefined
+  /** pino's serializers, by key. @default none; errors are written by spoor */
+  readonly serializers?: Readonly<Record<string, pino.SerializerFn>> | undefined
+  /** pino's formatters `bindings` and `log`. A `log` formatter takes records the slower way through pino. */
+  readonly formatters?: Pick<NonNullable<pino.LoggerOptions['formatters']>, 'bindings' | 'log'> | undefined
+  /** pino's mixin: fields for every record, asked at each. Slower than a scope; `withContext` costs nothing. */
+  readonly mixin?: pino.LoggerOptions['mixin'] | undefined
+  /** pino's redact: paths. Records take the slower way through pino. */
+  readonly redact?: pino.LoggerOptions['redact'] | undefined
+  /** pino's hooks. `streamWrite` takes records the slower way through pino. */
+  readonly hooks?: pino.LoggerOptions['hooks'] | undefined
+  /** Called with every child that is made. */
+  readonly onChild?: ((child: pino.Logger) => void) | undefined
+  /** Levels besides the six, by name and number, as in pino. */
+  readonly customLevels?: Readonly<Record<string, number>> | undefined
+  /** The environment to read. @default process.env */
+  readonly env?: NodeJS.ProcessEnv | undefined
+  /** The clock: milliseconds since the epoch. @default Date.now */
+  readonly now?: (() => number) | undefined
+}
+
+const SPEC: OptionsSpec<LoggerOptions> = {
+  level: isLevel,
+  levels: isRecordOf(isLevel),
+  transports: isListOf(isObject),
+  schema: isOneOf('default', 'ecs', 'gcp', 'datadog', 'pino'),
+  keys: isRecordOf(isString),
+  labels: isRecordOf(isString),
+  source: isOneOf('off', 'warn', 'all'),
+  identity: isEither(isObject, isOneOf(false)),
+  lifecycle: isBoolean,
+  msgPrefix: isString,
+  serializers: isRecordOf(isFunction),
+  formatters: isObject,
+  mixin: isFunction,
+  redact: isAnything,
+  hooks: isObject,
+  onChild: isFunction,
+  customLevels: isObject,
+  env: isObject,
+  now: isFunction,
+}
+
+/** @throws TypeError ERR_SPOOR_OPTION for an unknown name or a wrong value */
+export function checkLoggerOptions(options: LoggerOptions, where: string): void {
+  checkOptions(options, SPEC, where)
+}

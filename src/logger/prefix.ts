@@ -1,0 +1,188 @@
+import { activeSpan, spanTrace } from '../context/otel.ts'
+import { type ContextFields, currentScope, type Scope, type TraceContext } from '../context/scope.ts'
+import { formatFlags } from '../context/traceparent.ts'
+import { type Pair, splitPairs } from './pairs.ts'
+import { outputName, type Schema } from './schema.ts'
+import { makeShape, type Shape, withName } from './shape.ts'
+import { quoteKey } from './text.ts'
+import { writeValue } from './value.ts'
+
+/**
+ * What stands on every line of a logger, or of a logger in a scope: already serialised, so that a record pays
+ * two loads and a compare for its context instead of reading, merging and serialising it again.
+ */
+export interface Prefix {
+  /** `,"service":"shop","request_id":"…"` */
+  readonly text: string
+  readonly shape: Shape
+}
+
+/** A logger's own prefix: the ground (identity) and its bindings. */
+export interface LoggerPrefix extends Prefix {
+  readonly ground: Prefix
+  /** The bindings' text as pino keeps it: when that is another string, this prefix is out of date. */
+  readonly raw: string
+}
+
+/** Trace keys can't be set by a call, in a scope or outside. */
+const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
+const RESERVED_KEYS = [...TRACE_KEYS, 'source'] as const
+
+/** The prefix that all loggers of one configuration start from. */
+export function groundPrefix(schema: Schema, reserved: readonly string[], identity: ContextFields): Prefix {
+  const taken = [...reserved, ...RESERVED_KEYS.map((key) => outputName(schema, key))]
+  const ground: Prefix = { text: '', shape: makeShape(schema, taken) }
+  return append(ground, pairsOf(schema, { ...schema.constant, ...schema.identity(identity) }))
+}
+
+/** Serialises fields to pairs under their output names; what can't be written is left out. */
+export function pairsOf(schema: Schema, fields: ContextFields): Pair[] {
+  const pairs: Pair[] = []
+  for (const key of Object.keys(fields)) {
+    const convert = schema.convert.get(key)
+    const value = writeValue(convert === undefined ? fields[key] : convert(fields[key]))
+    if (value !== undefined) pairs.push({ name: outputName(schema, key), value })
+  }
+  return pairs
+}
+
+/** Adds pairs; a name that is taken steps aside to `_name`, an equal value is not written again. */
+function append(prefix: Prefix, pairs: readonly Pair[]): Prefix {
+  let { text, shape } = prefix
+  for (const { name, value } of pairs) {
+    const free = shape.taken.has(name) ? freeName(text, shape, name, value) : name
+    if (free === undefined) continue
+    text += `,${quoteKey(free)}${value}`
+    shape = withName(shape, free)
+  }
+  return { text, shape }
+}
+
+function freeName(text: string, shape: Shape, name: string, value: string): string | undefined {
+  if (splitPairs(text).some((pair) => pair.name === name && pair.value === value)) return undefined
+  let free = `_${name}`
+  while (shape.taken.has(free)) free = `_${free}`
+  return free
+}
+
+/** Brings a logger's prefix up to date with its ground and pino's text of its bindings. */
+export function renewLoggerPrefix(old: LoggerPrefix | undefined, ground: Prefix, raw: string): LoggerPrefix {
+  const grown = old !== undefined && old.ground === ground && raw.startsWith(old.raw)
+  const from: Prefix = grown ? old : ground
+  const { schema } = ground.shape
+  const added = outputPairs(schema, grown ? raw.slice(old.raw.length) : raw)
+  const clash = grown && added.some(({ name }) => old.shape.taken.has(name))
+  const { text, shape } = clash ? append(ground, outputPairs(schema, raw)) : append(from, added)
+  return { text, shape, ground, raw }
+}
+
+function outputPairs(schema: Schema, raw: string): readonly Pair[] {
+  const pairs = lastOfEach(splitPairs(raw))
+  if (schema.names.size === 0) return pairs
+  return pairs.map(({ name, value }) => ({ name: outputName(schema, name), value }))
+}
+
+/** A later binding overrides an earlier one of the same name, in the earlier one's place. */
+function lastOfEach(pairs: readonly Pair[]): readonly Pair[] {
+  if (pairs.length < 2) return pairs
+  const last = new Map<string, Pair>()
+  for (const pair of pairs) last.set(pair.name, pair)
+  return last.size === pairs.length ? pairs : [...last.values()]
+}
+
+interface ScopeCache {
+  /** The logger prefix and the span for which `line` was made. */
+  prefix: LoggerPrefix
+  readonly span: object | undefined
+  line: Prefix
+  readonly pairs: readonly Pair[]
+  /** Lines for other loggers that wrote in this scope. */
+  others: Map<LoggerPrefix, Prefix> | undefined
+}
+
+const MAX_OTHERS = 32
+
+/** The prefix of a record that is made now by a logger whose own prefix is `prefix`. */
+export function prefixHere(prefix: LoggerPrefix): Prefix {
+  const span = activeSpan()
+  const scope = currentScope()
+  if (scope === undefined) return span === undefined ? prefix : prefixIn(scopeOfSpan(span), prefix, span)
+  return prefixIn(scope, prefix, span)
+}
+
+/** The prefix of a record in a scope that is at hand: handlers of a response's end run outside of it. */
+export function prefixIn(scope: Scope, prefix: LoggerPrefix, span: object | undefined): Prefix {
+  const cache = scope.cache as ScopeCache | undefined
+  if (cache !== undefined && cache.prefix === prefix && cache.span === span) return cache.line
+  return renew(scope, prefix, span, cache)
+}
+
+function renew(
+  scope: Scope,
+  prefix: LoggerPrefix,
+  span: object | undefined,
+  cache: ScopeCache | undefined,
+): Prefix {
+  if (cache === undefined || cache.span !== span || cache.prefix.shape.schema !== prefix.shape.schema) {
+    const pairs = scopePairs(prefix.shape.schema, scope, span)
+    const line = join(prefix, pairs)
+    scope.cache = { prefix, span, line, pairs, others: undefined } satisfies ScopeCache
+    return line
+  }
+  cache.others ??= new Map()
+  const line = cache.others.get(prefix) ?? join(prefix, cache.pairs)
+  if (cache.others.size < MAX_OTHERS) cache.others.set(cache.prefix, cache.line)
+  cache.prefix = prefix
+  cache.line = line
+  return line
+}
+
+/** A scope stands in for a span that runs outside any, so that its records carry the trace too. */
+const spanScopes = new WeakMap<object, Scope>()
+
+function scopeOfSpan(span: object): Scope {
+  let scope = spanScopes.get(span)
+  if (scope === undefined) {
+    scope = { fields: {}, trace: undefined, propagate: undefined, suppressed: false, cache: undefined }
+    spanScopes.set(span, scope)
+  }
+  return scope
+}
+
+function scopePairs(schema: Schema, scope: Scope, span: object | undefined): Pair[] {
+  const trace: TraceContext | undefined = (span === undefined ? undefined : spanTrace(span)) ?? scope.trace
+  const pairs = pairsOf(schema, scope.fields)
+  if (trace === undefined) return pairs
+  const { traceId, spanId, flags } = trace
+  const ids = pairsOf(schema, { trace_id: traceId, span_id: spanId, trace_flags: formatFlags(flags) })
+  return [...pairs.filter((pair) => !ids.some((id) => id.name === pair.name)), ...ids]
+}
+
+/** Context wins over a logger's bindings, identity and reserved names win over context. */
+function join(prefix: LoggerPrefix, pairs: readonly Pair[]): Prefix {
+  const { shape } = prefix
+  const clash = pairs.some(({ name }) => shape.taken.has(name) && !isTrace(shape.schema, name))
+  if (!clash) return addAll(prefix, pairs)
+  const bindings = splitPairs(prefix.text.slice(prefix.ground.text.length))
+  const context = addAll(prefix.ground, pairs)
+  const { text, shape: joined } = append(context, bindings)
+  return { text, shape: joined }
+}
+
+/** Adds the context's pairs; the trace keys are reserved for just this. */
+function addAll(prefix: Prefix, pairs: readonly Pair[]): Prefix {
+  let { text, shape } = prefix
+  for (const pair of pairs) {
+    if (shape.taken.has(pair.name) && !isTrace(shape.schema, pair.name)) {
+      ;({ text, shape } = append({ text, shape }, [pair]))
+      continue
+    }
+    text += `,${quoteKey(pair.name)}${pair.value}`
+    shape = withName(shape, pair.name)
+  }
+  return { text, shape }
+}
+
+function isTrace(schema: Schema, name: string): boolean {
+  return TRACE_KEYS.some((key) => outputName(schema, key) === name)
+}

@@ -1,0 +1,106 @@
+import { findSourceMap } from 'node:module'
+import { relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { writeValue } from './value.ts'
+
+/** Where a record was made. */
+export interface Source {
+  /** Relative to the working directory where it lies inside, else absolute. */
+  readonly file: string
+  readonly line: number
+  readonly function?: string
+}
+
+const MAX_KNOWN = 2000
+const known = new Map<string, string>()
+
+interface Holder {
+  stack?: unknown
+}
+
+/** Function type of what captureStackTrace leaves out, with all that was called by it. */
+type AnyFunction = (...args: never[]) => unknown
+
+/**
+ * JSON text of the place that called `callee`, or '' where it can't be told (native code, no stack).
+ *
+ * @param skip frames above it that belong to a wrapper
+ */
+export function sourceOf(callee: AnyFunction, skip: number): string {
+  const { stackTraceLimit, prepareStackTrace } = Error
+  const holder: Holder = {}
+  try {
+    Error.stackTraceLimit = skip + 1
+    Error.prepareStackTrace = (_error, frames) => frames
+    Error.captureStackTrace(holder, callee)
+    const frames = holder.stack
+    const frame = Array.isArray(frames) ? (frames[skip] as NodeJS.CallSite | undefined) : undefined
+    return frame === undefined ? '' : textOf(frame)
+  } catch {
+    return ''
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+    // Assigning undefined would leave a property behind that Node takes for a user's own.
+    if (prepareStackTrace === undefined) delete (Error as Partial<ErrorConstructor>).prepareStackTrace
+    else Error.prepareStackTrace = prepareStackTrace
+  }
+}
+
+function textOf(frame: NodeJS.CallSite): string {
+  const url = frame.getFileName() ?? frame.getEvalOrigin()
+  if (url === undefined || url === null) return ''
+  const line = frame.getLineNumber() ?? 0
+  const column = frame.getColumnNumber() ?? 0
+  const name = functionName(frame)
+  const id = `${url}:${line}:${column}:${name}`
+  let text = known.get(id)
+  if (text === undefined) {
+    text = writeValue(locate(url, line, column, name)) as string
+    if (known.size < MAX_KNOWN) known.set(id, text)
+  }
+  return text
+}
+
+function functionName(frame: NodeJS.CallSite): string {
+  const name = frame.getFunctionName()
+  if (name === null || name === '') return ''
+  const owner = frame.isConstructor() || frame.isToplevel() ? null : frame.getTypeName()
+  return owner === null || owner === 'Object' || owner === 'Function' || name.includes('.')
+    ? name
+    : `${owner}.${name}`
+}
+
+function locate(url: string, line: number, column: number, name: string): Source {
+  const origin = sourceMapsOn() ? original(url, line, column) : undefined
+  const file = shorten(toPath(origin?.file ?? url))
+  return { file, line: origin?.line ?? line, ...(name === '' ? {} : { function: name }) }
+}
+
+/** Node's own answer where it has one (20.?+), else what it was started with. */
+function sourceMapsOn(): boolean {
+  const { sourceMapsEnabled } = process as { sourceMapsEnabled?: boolean }
+  if (sourceMapsEnabled !== undefined) return sourceMapsEnabled
+  const flags = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`
+  return flags.includes('--enable-source-maps')
+}
+
+function original(url: string, line: number, column: number): { file: string; line: number } | undefined {
+  const map = findSourceMap(url)
+  const entry = map?.findEntry(line - 1, column - 1)
+  if (entry === undefined || !('originalSource' in entry)) return undefined
+  return { file: entry.originalSource, line: entry.originalLine + 1 }
+}
+
+function toPath(url: string): string {
+  if (!url.startsWith('file:')) return url
+  try {
+    return fileURLToPath(url)
+  } catch {
+    return url
+  }
+}
+
+function shorten(path: string): string {
+  const inside = relative(process.cwd(), path)
+  return inside === '' || inside.startsWith('..') || inside.startsWith(sep) ? path : inside
+}

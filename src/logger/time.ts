@@ -1,0 +1,24 @@
+const DIGITS: readonly string[] = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, '0'))
+
+let second = -1
+let secondText = ''
+let millisecond = -1
+let text = ''
+
+/**
+ * ISO 8601 in UTC with milliseconds. The text of the last second is kept: a record pays for at most three digits.
+ *
+ * @param now milliseconds since the epoch; outside of what a Date can hold it is written as the epoch
+ */
+export function isoTime(now: number): string {
+  if (now === millisecond) return text
+  const inSecond = Math.floor(now / 1000)
+  if (inSecond !== second) {
+    const date = new Date(now)
+    secondText = Number.isNaN(date.getTime()) ? '1970-01-01T00:00:00.' : date.toISOString().slice(0, -4)
+    second = inSecond
+  }
+  millisecond = now
+  text = `${secondText}${DIGITS[Math.floor(now) - inSecond * 1000] ?? '000'}Z`
+  return text
+}

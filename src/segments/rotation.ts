@@ -1,0 +1,111 @@
+import { closeSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { doneName, nextSequence, periodLabel, type RotatePeriod, type RotateTimeZone } from './names.ts'
+
+export interface RotationOptions {
+  /** Bytes that a file may reach. */
+  readonly maxSize: number
+  readonly rotate: RotatePeriod
+  readonly timeZone: RotateTimeZone
+}
+
+/** Decides when a file is done. It reads no clock: `now` comes in, epoch ms. */
+export interface Rotation {
+  /** Tells it of the live file that was opened: its size in bytes and the time of its last write. */
+  opened(size: number, writtenAt: number, now: number): void
+  /** Whether the live file is done before `bytes` more are written to it. */
+  due(size: number, bytes: number, now: number): boolean
+  /** What the live file's period is called. */
+  readonly label: string
+}
+
+// Every zone in use is off UTC by a multiple of this, so no period begins in between.
+const QUARTER_MS = 15 * 60 * 1000
+const DAY_MS = 24 * 60 * 60 * 1000
+// A file's times come from a clock that the kernel moves on once a tick, at most 10 ms.
+const TICK_MS = 50
+
+/**
+ * By size, decided before the write that would exceed it: a file passes `maxSize` only if one flush alone does.
+ *
+ * By period: a file belongs to the period of its last write (mtime: unlike the birth time every file system has
+ * it, and a copy or a truncation does not turn it back). A clock set back by up to a day begins no period until
+ * it has caught up; set back further, the present file goes on as the new time's. Of an hour that the clock
+ * shows twice (end of summer time) there is one file.
+ */
+export function createRotation(options: RotationOptions): Rotation {
+  const { maxSize, rotate, timeZone } = options
+  let label = ''
+  let since = 0
+  let sameUntil = 0
+
+  function adopt(at: number): void {
+    label = periodLabel(at, rotate, timeZone)
+    since = at
+    sameUntil = 0
+  }
+
+  function periodOver(now: number): boolean {
+    if (rotate === 'off' || (now >= since && now < sameUntil)) return false
+    if (now < since) {
+      if (since - now > DAY_MS) adopt(now)
+      return false
+    }
+    if (periodLabel(now, rotate, timeZone) !== label) return true
+    sameUntil = (Math.floor(now / QUARTER_MS) + 1) * QUARTER_MS
+    return false
+  }
+
+  return {
+    opened(size, writtenAt, now) {
+      adopt(size === 0 ? now : writtenAt + TICK_MS)
+    },
+    due(size, bytes, now) {
+      return size > 0 && (size + bytes > maxSize || periodOver(now))
+    },
+    get label() {
+      return label
+    },
+  }
+}
+
+const TRIES = 1000
+
+/** Makes an empty file under the first free name of the period, so that nobody else can take that name. */
+function reserve(path: string, label: string, mode: number): string {
+  let sequence = nextSequence(path, label, readdirSync(dirname(path)))
+  for (let i = 0; ; i++) {
+    const target = doneName(path, label, sequence++)
+    try {
+      closeSync(openSync(target, 'wx', mode))
+      return target
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || i >= TRIES) throw error
+    }
+  }
+}
+
+/**
+ * Renames the live file to its period's next name. Two processes at once neither overwrite nor double a file:
+ * the name is reserved with O_EXCL, and only the file that was meant is renamed.
+ *
+ * @param ino the live file's inode
+ * @returns the new name, or undefined if somebody else has moved the file already
+ * @throws an errno error, with nothing changed
+ */
+export function moveAside(path: string, label: string, ino: number, mode: number): string | undefined {
+  const target = reserve(path, label, mode)
+  let moved = false
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.ino === ino) {
+      renameSync(path, target)
+      moved = true
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  } finally {
+    // Empty is what we made; anything else is a rename that succeeded and was reported as failed.
+    if (!moved && statSync(target, { throwIfNoEntry: false })?.size === 0) unlinkSync(target)
+  }
+  return moved ? target : undefined
+}

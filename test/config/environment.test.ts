@@ -1,0 +1,209 @@
+import fc from 'fast-check'
+import { describe, expect, it, test } from 'vitest'
+import { describeProblem, type EnvironmentProblem, readEnvironment } from '../../src/config/environment.ts'
+import { ALL_VARIABLES } from '../../src/config/identity-variables.ts'
+import type { Settings } from '../../src/config/settings.ts'
+import { SETTING_VARIABLES, type Variable } from '../../src/config/variables.ts'
+
+const numRuns = Number(process.env.SPOOR_RUNS ?? 300)
+
+function read(env: NodeJS.ProcessEnv): { settings: Settings; problems: EnvironmentProblem[] } {
+  const problems: EnvironmentProblem[] = []
+  const settings = readEnvironment(env, (problem) => problems.push(problem))
+  return { settings, problems }
+}
+
+const DEFAULTS = read({}).settings
+
+it('has these defaults', () => {
+  expect(DEFAULTS).toEqual({
+    level: 'info',
+    levels: {},
+    format: 'auto',
+    console: true,
+    consoleLevel: undefined,
+    color: undefined,
+    file: undefined,
+    fileLevel: undefined,
+    fileMaxSize: 104_857_600,
+    fileRotate: 'daily',
+    fileTimeZone: 'local',
+    fileMode: 0o640,
+    schema: 'default',
+    keys: {},
+    labels: {},
+    source: 'warn',
+    lifecycle: undefined,
+    slowMs: 2000,
+    trust: undefined,
+    propagate: undefined,
+    signals: 'off',
+    development: false,
+    googleProject: undefined,
+  })
+})
+
+describe('a right value', () => {
+  test.each<[string, string, Partial<Settings>]>([
+    ['LOG_LEVEL', 'CRITICAL,db=debug', { level: 'fatal', levels: { db: 'debug' } }],
+    ['LOG_LEVEL', 'db=debug', { level: 'info', levels: { db: 'debug' } }],
+    ['LOG_FORMAT', 'JSON', { format: 'json' }],
+    ['LOG_FORMAT', 'console', { format: 'pretty' }],
+    ['LOG_CONSOLE', 'off', { console: false }],
+    ['LOG_CONSOLE_LEVEL', 'warning', { consoleLevel: 'warn' }],
+    ['LOG_FILE', ' logs/app.log\r', { file: 'logs/app.log' }],
+    ['LOG_FILE_LEVEL', '20', { fileLevel: 'debug' }],
+    ['LOG_FILE_MAX_SIZE', '1.5gb', { fileMaxSize: 1_610_612_736 }],
+    ['LOG_FILE_MAX_SIZE', 'off', { fileMaxSize: Number.POSITIVE_INFINITY }],
+    ['LOG_FILE_ROTATE', 'no', { fileRotate: 'off' }],
+    ['LOG_FILE_ROTATE', 'Hourly', { fileRotate: 'hourly' }],
+    ['LOG_FILE_TZ', 'UTC', { fileTimeZone: 'utc' }],
+    ['LOG_FILE_MODE', '0600', { fileMode: 0o600 }],
+    ['LOG_FILE_MODE', '0o644', { fileMode: 0o644 }],
+    ['LOG_SCHEMA', 'ecs', { schema: 'ecs' }],
+    ['LOG_KEYS', 'time:timestamp', { keys: { time: 'timestamp' } }],
+    ['LOG_LABELS', 'miniapp=shop', { labels: { miniapp: 'shop' } }],
+    ['LOG_SOURCE', 'false', { source: 'off' }],
+    ['LOG_LIFECYCLE', 'on', { lifecycle: true }],
+    ['LOG_SLOW_MS', '500', { slowMs: 500 }],
+    ['LOG_SLOW_MS', '2.5s', { slowMs: 2500 }],
+    ['LOG_SLOW_MS', 'off', { slowMs: Number.POSITIVE_INFINITY }],
+    ['LOG_TRUST', 'loopback', { trust: ['loopback'] }],
+    ['LOG_PROPAGATE', 'own', { propagate: 'own' }],
+    ['LOG_SIGNALS', 'flush', { signals: 'flush' }],
+    ['NO_COLOR', '0', { color: false }],
+    ['FORCE_COLOR', '', { color: true }],
+    ['FORCE_COLOR', '0', { color: false }],
+    ['NODE_ENV', 'development', { development: true, source: 'all' }],
+    ['GOOGLE_CLOUD_PROJECT', 'p-1', { googleProject: 'p-1' }],
+  ])('%s=%s', (name, value, expected) => {
+    const { settings, problems } = read({ [name]: value })
+    expect(settings).toEqual({ ...DEFAULTS, ...expected })
+    expect(problems).toEqual([])
+  })
+
+  it('lets FORCE_COLOR beat NO_COLOR, and LOG_SOURCE beat NODE_ENV', () => {
+    const { settings } = read({ NO_COLOR: '1', FORCE_COLOR: '1', NODE_ENV: 'development', LOG_SOURCE: 'off' })
+    expect(settings).toMatchObject({ color: true, source: 'off' })
+  })
+})
+
+describe('a wrong value', () => {
+  test.each<[string, string, string, Partial<Settings>]>([
+    ['LOG_LEVEL', 'verbose', 'info', {}],
+    ['LOG_LEVEL', 'warn,db=debgu', 'what is right in it, and info elsewhere', { level: 'warn' }],
+    ['LOG_FORMAT', 'jsno', 'auto', {}],
+    ['LOG_CONSOLE', 'maybe', 'on', {}],
+    ['LOG_FILE', 'logs/', 'no file', {}],
+    ['LOG_FILE_MAX_SIZE', '10', '100MB', {}],
+    ['LOG_FILE_MODE', '0440', '0640', {}],
+    ['LOG_FILE_MODE', '0680', '0640', {}],
+    ['LOG_FILE_ROTATE', 'monthly', 'daily', {}],
+    ['LOG_SLOW_MS', '-1', '2000', {}],
+    ['LOG_SCHEMA', 'off', 'default', {}],
+    ['LOG_LABELS', 'a=1,b', 'what is right in it, and none elsewhere', { labels: { a: '1' } }],
+    ['LOG_LABELS', 'b', 'none', {}],
+    ['LOG_TRUST', '10.0.0.0/33', 'none', { trust: 'none' }],
+    ['LOG_PROPAGATE', '*', 'own once requestLogger is used, else off', {}],
+    ['FORCE_COLOR', 'blue', 'as the terminal says', {}],
+  ])('%s=%s: %s is used', (name, value, used, expected) => {
+    const { settings, problems } = read({ [name]: value })
+    expect(settings).toEqual({ ...DEFAULTS, ...expected })
+    expect(problems).toEqual([
+      { variable: name, value: expect.any(String), accepted: expect.any(String), used },
+    ])
+  })
+
+  it('is told in one line that says variable, value, what is accepted and what is used', () => {
+    const [problem] = read({ LOG_FORMAT: 'js\u001b[31m\nno' }).problems
+    expect(describeProblem(problem as EnvironmentProblem)).toBe(
+      'LOG_FORMAT="js\\x1b[31m\\x0ano" is not understood; accepted: json, pretty (or console), auto; used: auto',
+    )
+  })
+})
+
+describe('a name that is nearly right', () => {
+  test.each([
+    ['LOG_LEVLE', 'LOG_LEVEL'],
+    ['LOG_LEVELS', 'LOG_LEVEL'],
+    ['LOG_FILE_MAXSIZE', 'LOG_FILE_MAX_SIZE'],
+    ['LOG_FROMAT', 'LOG_FORMAT'],
+  ])('%s is told about', (name, meant) => {
+    expect(read({ [name]: 'x' }).problems).toEqual([
+      { variable: name, value: 'x', accepted: `the variable is called ${meant}`, used: 'nothing of it' },
+    ])
+  })
+
+  test.each(['LOG_DIR', 'LOG_TIME', 'LOG_PATH', 'LOG_', 'LOGGING', 'LOG_HTTP_URL', 'LOG_LEVEL'])(
+    '%s is not',
+    (name) => expect(read({ [name]: 'info' }).problems).toEqual([]),
+  )
+})
+
+const variables = Object.values(SETTING_VARIABLES) as Variable<unknown>[]
+
+it('takes empty and blank for unset, everywhere but in FORCE_COLOR', () => {
+  for (const { name, emptyCounts } of variables) {
+    for (const blank of ['', ' ', '\t\r\n']) {
+      const { settings, problems } = read({ [name]: blank })
+      expect(problems).toEqual([])
+      if (emptyCounts !== true) expect(settings).toEqual(DEFAULTS)
+    }
+  }
+})
+
+it('names each variable once, and says something of each', () => {
+  const names = ALL_VARIABLES.map(({ name }) => name)
+  expect(new Set(names).size).toBe(names.length)
+  for (const each of ALL_VARIABLES) {
+    for (const text of Object.values(each)) expect(text).not.toBe('')
+    expect(each.doc).toMatch(/[.]$/)
+  }
+})
+
+it('gives each caller its own defaults', () => {
+  const { settings } = read({})
+  settings.levels.db = 'debug'
+  settings.labels.a = 'b'
+  expect(read({}).settings).toEqual(DEFAULTS)
+})
+
+it('accepts or warns about any string in any variable, and never throws', () => {
+  const piece = fc.constantFrom(
+    'info',
+    'off',
+    'all',
+    '1',
+    '=',
+    ':',
+    ',',
+    '.',
+    '/',
+    'MB',
+    '*',
+    '10.0.0.1',
+    '\0',
+  )
+  const value = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(piece).map((pieces) => pieces.join('')),
+  )
+  fc.assert(
+    fc.property(fc.constantFrom(...variables), value, (variable, text) => {
+      const { settings, problems } = read({ [variable.name]: text })
+      if (problems.length === 0) {
+        const blank = text.trim() === '' && variable.emptyCounts !== true
+        const nothingIn = text.replace(/[,\s]/g, '') === ''
+        const parsed = variable.kind.parse(text.trim())
+        expect(blank || nothingIn || parsed.value !== undefined).toBe(true)
+      } else {
+        expect(problems.map((problem) => problem.variable)).toEqual([variable.name])
+        expect(describeProblem(problems[0] as EnvironmentProblem)).not.toMatch(/\p{Cc}/u)
+      }
+      for (const key of Object.keys(DEFAULTS) as (keyof Settings)[]) {
+        if (DEFAULTS[key] !== undefined) expect(settings[key]).toBeDefined()
+      }
+    }),
+    { numRuns: numRuns * 5 },
+  )
+})

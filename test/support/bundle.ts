@@ -1,0 +1,50 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buildSync } from 'esbuild'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+/** The transports as one ES module of plain JavaScript, for child processes that can't read TypeScript. */
+export interface Bundle {
+  /** The module's file. */
+  readonly path: string
+  /** Writes a child's script beside it; `source` imports from './spoor.mjs'. */
+  script(name: string, source: string): string
+  remove(): void
+}
+
+/** Bundles the transports and `exit`; inside the project, so that the child finds pino-pretty. */
+export function bundleTransports(): Bundle {
+  const cache = join(ROOT, 'node_modules/.cache')
+  mkdirSync(cache, { recursive: true })
+  const directory = mkdtempSync(join(cache, 'spoor-bundle-'))
+  const path = join(directory, 'spoor.mjs')
+  const room = (name: string) => join(ROOT, 'src', name)
+  buildSync({
+    stdin: {
+      contents: [
+        `export * from '${room('transports/file.ts')}'`,
+        `export * from '${room('transports/console.ts')}'`,
+        `export * from '${room('transports/memory.ts')}'`,
+        `export * from '${room('transports/stream.ts')}'`,
+        `export * from '${room('transports/fanout.ts')}'`,
+      ].join('\n'),
+      resolveDir: ROOT,
+    },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    outfile: path,
+    logLevel: 'error',
+  })
+  return {
+    path,
+    script(name, source) {
+      const file = join(directory, name)
+      writeFileSync(file, source)
+      return file
+    },
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  }
+}
