@@ -51,14 +51,15 @@ function check(who, record, expected) {
 }
 
 /** results[case][contender] = { ns: [one a round], cpu: [...], lost } */
-export async function measureRecords(folder, names, { rounds, warmMs, ms }, tell) {
+export async function measureRecords(folder, names, { rounds, keyRounds, warmMs, ms }, tell) {
   const results = {}
   for (const name of names) {
-    const { contenders } = cases[name]
+    const { contenders, key } = cases[name]
+    const times = key ? keyRounds : rounds
     const of = Object.fromEntries(contenders.map((one) => [one, { ns: [], cpu: [], lost: 0 }]))
     results[name] = of
-    for (let round = 0; round < rounds; round++) {
-      tell(`${name} ${round + 1}/${rounds}`)
+    for (let round = 0; round < times; round++) {
+      tell(`${name} ${round + 1}/${times}`)
       // Turned round by round, so that nobody always follows the same neighbour.
       for (let k = 0; k < contenders.length; k++) {
         const contender = contenders[(k + round) % contenders.length]

@@ -33,14 +33,22 @@ function code(text) {
   return text === 'none' ? '' : `\`${text}\``
 }
 
+// Padded, because that is how the formatter wants a table.
 function tableOf(variables) {
-  const rows = variables.map(
-    (each) =>
-      `| \`${each.name}\` | ${code(each.option)} | ${cell(each.accepted)} | ${cell(each.default)} | ${cell(each.doc)} |`,
-  )
-  return ['| variable | code option | accepted | default | what |', '|---|---|---|---|---|', ...rows].join(
-    '\n',
-  )
+  const rows = [
+    ['variable', 'code option', 'accepted', 'default', 'what'],
+    ...variables.map((each) => [
+      `\`${each.name}\``,
+      code(each.option),
+      cell(each.accepted),
+      cell(each.default),
+      cell(each.doc),
+    ]),
+  ]
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)))
+  const lines = rows.map((row) => `| ${row.map((text, column) => text.padEnd(widths[column])).join(' | ')} |`)
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`
+  return [lines[0], rule, ...lines.slice(1)].join('\n')
 }
 
 function replaced(text, table) {
@@ -48,7 +56,7 @@ function replaced(text, table) {
   const end = text.indexOf(END)
   if (begin === -1 || end < begin)
     throw new Error(`${page} lacks the lines ${BEGIN} and ${END}; put them back`)
-  return `${text.slice(0, begin + BEGIN.length)}\n${table}\n${text.slice(end)}`
+  return `${text.slice(0, begin + BEGIN.length)}\n\n${table}\n\n${text.slice(end)}`
 }
 
 const before = readFileSync(page, 'utf8')

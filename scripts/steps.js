@@ -21,7 +21,7 @@ const quick = values.full ? [] : ['--quick']
 const outside = ['vitest', 'run', '-c', 'vitest.outside.config.ts', '--dir']
 const steps = [
   ['build', 'npx', ['tsup']],
-  ['lint and format', 'npx', ['biome', 'ci', '.']],
+  ['lint and format', 'npx', ['biome', 'ci', '--colors=off', '.']],
   ['layers', 'node', ['scripts/layers.js']],
   ['types', 'npx', ['tsc', '--noEmit']],
   ['tests', 'npx', ['vitest', 'run']],

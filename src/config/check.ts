@@ -3,6 +3,9 @@ import { LEVELS_ACCEPTED, parseLevel } from './levels.ts'
 import { nearest } from './nearest.ts'
 import { parseDuration, parseSize } from './units.ts'
 
+// No rule accepts it, and a message shows it as what it is.
+const UNREADABLE = Symbol('a getter that throws')
+
 /** One rule for one option. */
 export interface Check {
   /** What may stand there, to follow 'expected'. */
@@ -37,15 +40,20 @@ function checkGroup(
   spec: Readonly<Record<string, Check>>,
   nameOf: (name: string) => string,
 ): void {
-  for (const [name, given] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
     const check = Object.hasOwn(spec, name) ? spec[name] : undefined
     if (check === undefined) {
       const known = Object.keys(spec)
       throw unknownOptionError(nameOf(name), known, nearest(name, known))
     }
+    const given = readOption(value, name)
     if (given === undefined) continue
     if (!isAccepted(check, given)) {
-      throw optionError({ option: nameOf(name), value: given, expected: check.expected })
+      throw optionError({
+        option: nameOf(name),
+        value: given === UNREADABLE ? given.description : given,
+        expected: check.expected,
+      })
     }
     if (check.inside !== undefined && isGroup(given)) {
       checkGroup(given, check.inside, (inner) => nameOf(`${name}: { ${inner} }`))
@@ -53,8 +61,17 @@ function checkGroup(
   }
 }
 
+function readOption(options: object, name: string): unknown {
+  try {
+    return (options as Record<string, unknown>)[name]
+  } catch {
+    return UNREADABLE
+  }
+}
+
 // A getter or proxy of the caller's that throws is a value that can't be used.
 function isAccepted(check: Check, value: unknown): boolean {
+  if (value === UNREADABLE) return false
   try {
     return check.accepts(value)
   } catch {

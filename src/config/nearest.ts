@@ -26,7 +26,7 @@ const LONG = 8
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined
-  let least = (word.length >= LONG ? 3 : 3) + 1
+  let least = (word.length >= LONG ? 2 : 1) + 1
   for (const candidate of known) {
     if (Math.abs(candidate.length - word.length) >= least) continue
     const edits = distance(word.toLowerCase(), candidate.toLowerCase())

@@ -38,13 +38,13 @@ interface OutboundState {
   stop: (() => void) | undefined
 }
 
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/i
+
 const state = shared<OutboundState>('outbound', 1, () => ({
   given: {},
   settings: settle({}),
   stop: undefined,
 }))
-
-const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/i
 
 function settle(options: OutboundOptions): Settings {
   const requestId = options.headers?.requestId ?? 'x-request-id'

@@ -31,6 +31,8 @@ export interface Scope {
   propagate: readonly string[] | undefined
   /** True inside spoor's own deliveries, so that they are neither traced nor given headers. */
   suppressed: boolean
+  /** The request that the scope belongs to: the same object in all scopes nested in it; undefined elsewhere. */
+  root?: object | undefined
   /** The serialised prefix of the last logger that wrote here; owned by logger/prefix.ts, reset on each change. */
   cache: unknown
 }
@@ -62,6 +64,7 @@ export function createScope(fields: ContextFields, trace?: TraceContext, parent?
     trace: trace ?? parent?.trace,
     propagate: parent?.propagate,
     suppressed: parent?.suppressed ?? false,
+    root: parent?.root,
     cache: undefined,
   }
 }

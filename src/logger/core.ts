@@ -1,5 +1,7 @@
 import pino from 'pino'
+import type { Scope } from '../context/scope.ts'
 import type { Serializers } from './fields.ts'
+import type { Head } from './head.ts'
 import type { LevelCell, LevelTree } from './levels.ts'
 import type { LoggerPrefix, Prefix } from './prefix.ts'
 import type { Schema } from './schema.ts'
@@ -25,6 +27,8 @@ export const msgPrefixSym = (symbols as unknown as Record<string, symbol>).msgPr
 export const cellSym: unique symbol = Symbol.for('spoor.v0.level.1')
 /** What is a logger's own and not pino's. */
 export const voiceSym: unique symbol = Symbol.for('spoor.v0.voice.1')
+/** The scope that a logger is bound to: logger/bound.ts. */
+export const scopeSym: unique symbol = Symbol.for('spoor.v0.bound.1')
 
 /** Where lines go: transports/fanout.ts. */
 export interface Sink {
@@ -37,8 +41,8 @@ export interface Pipeline {
   schema: Schema
   /** Reserved names and identity: what every prefix starts with. */
   ground: Prefix
-  /** `"level":"info","msg":` by level number. */
-  levelTexts: Readonly<Record<number, string>>
+  /** How a line of each level begins, by level number. */
+  heads: Readonly<Record<number, Head>>
   sink: Sink
   levels: LevelTree
   /** Level number from which records say where they were made. */
@@ -79,6 +83,7 @@ export interface Core extends Omit<Logger, 'levels'> {
   readonly levels: { readonly values: Record<string, number>; readonly labels: Record<number, string> }
   [cellSym]: LevelCell
   [voiceSym]: Voice
+  [scopeSym]: Scope | undefined
   [chindingsSym]: string
   [serializersSym]: Serializers
   [formattersSym]: { readonly log?: (fields: Fields) => Fields }

@@ -17,18 +17,21 @@ import {
   msgPrefixSym,
   type Pipeline,
   type Sink,
+  scopeSym,
   serializersSym,
   setLevelSym,
   streamSym,
   voiceSym,
 } from './core.ts'
+import { type Head, headAt, makeHeads } from './head.ts'
 import { levelNumber, makeLevelTree, SILENT } from './levels.ts'
 import { NO_ERROR, writeLine } from './line.ts'
 import { type LogMethodHook, type Method, makeMethod } from './methods.ts'
 import { checkLoggerOptions, type LoggerOptions } from './options.ts'
 import { groundPrefix } from './prefix.ts'
-import { makeSchema, reservedNames, type Schema } from './schema.ts'
+import { makeSchema, reservedNames } from './schema.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
+import { quote } from './text.ts'
 import { asJson, mergeMixin } from './through-pino.ts'
 import { startTimer, time } from './timer.ts'
 import type { Fields, Logger } from './types.ts'
@@ -87,7 +90,7 @@ function makePipeline(): Pipeline {
   return {
     schema,
     ground: groundPrefix(schema, [], {}),
-    levelTexts: {},
+    heads: {},
     sink: noSink,
     levels: makeLevelTree(0),
     sourceFrom: SILENT,
@@ -152,6 +155,7 @@ function makeCore(options: LoggerOptions): Core {
     direct: true,
     redacts: options.redact !== undefined && options.redact !== null,
   }
+  core[scopeSym] = undefined
   core[chindingsSym] = ''
   pipeline.foreignAsJson = wrappedAsJson(core)
   pipeline.direct =
@@ -251,7 +255,7 @@ function configurePipeline(core: Core, options: LoggerOptions): void {
   pipeline.schema = schema
   pipeline.now = options.now ?? Date.now
   pipeline.ground = groundPrefix(schema, reservedNames(schema), identityFields(options, resolved))
-  pipeline.levelTexts = levelTexts(core, schema)
+  pipeline.heads = makeHeads(schema, core.levels.values)
   pipeline.sourceFrom = sourceFrom(options.source ?? settings.source)
   configureLevels(pipeline, options, resolved)
   const fanout = createFanout(resolved.transports, {
@@ -279,27 +283,8 @@ function configureLevels(pipeline: Pipeline, options: LoggerOptions, { settings 
   pipeline.levels.replace(levelNumber(options.level ?? settings.level) ?? LEVELS.info, components)
 }
 
-/** `"level":"info","msg":` for every level, so that a record pays for one look-up. */
-function levelTexts(core: Core, schema: Schema): Record<number, string> {
-  const texts: Record<number, string> = {}
-  for (const [name, value] of Object.entries(core.levels.values)) {
-    const level = JSON.stringify(schema.level(name, value)).slice(1, -1)
-    texts[value] = `${level},${JSON.stringify(schema.messageKey)}:`
-  }
-  return texts
-}
-
 /** A line for what a transport has to say itself, past all that may be failing. */
 function spoorLine(pipeline: Pipeline, level: number, msg: string, fields: Fields): string {
-  const time = pipeline.schema.time(pipeline.now())
-  return writeLine(
-    pipeline.ground,
-    time,
-    pipeline.levelTexts[level] as string,
-    msg,
-    fields,
-    NO_ERROR,
-    '',
-    undefined,
-  )
+  const head = headAt(pipeline.heads[level] as Head, pipeline.schema, pipeline.now())
+  return writeLine(pipeline.ground, head, quote(msg), fields, NO_ERROR, '', undefined)
 }

@@ -14,13 +14,15 @@ export type Serializers = Readonly<Record<string, ((value: unknown) => unknown) 
 const hasOwn = Object.prototype.hasOwnProperty
 
 /**
- * Text of the call's own fields. Each costs one look-up for its key (which also answers whether the name is
+ * Adds the call's own fields to a line. Each costs one look-up for its key (which also answers whether the name is
  * free) and the writing of its value; whatever throws on the way becomes a mark, its siblings stay.
  *
+ * @param line what stands before them
  * @param message JSON text of the record's message, against which a field of that name is compared
  * @param errored true where the record has an error of its own already
  */
 export function writeFields(
+  line: string,
   prefix: Prefix,
   fields: Fields,
   message: string,
@@ -29,7 +31,7 @@ export function writeFields(
 ): string {
   const { shape } = prefix
   const { keyTexts } = shape
-  let text = ''
+  let text = line
   for (const key in fields) {
     if (!hasOwn.call(fields, key)) continue
     let value: unknown

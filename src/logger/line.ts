@@ -1,7 +1,7 @@
 import { type Serializers, writeErrorValue, writeFields } from './fields.ts'
 import type { Prefix } from './prefix.ts'
 import { outputName, type Schema } from './schema.ts'
-import { quote, quoteKey } from './text.ts'
+import { quoteKey } from './text.ts'
 import type { Fields } from './types.ts'
 import { writeValue } from './value.ts'
 
@@ -19,25 +19,24 @@ export const NO_ERROR: unique symbol = Symbol.for('spoor.v0.no-error.1')
  * One record as a line. The order is the one that people read: time, level, message, then where it comes from,
  * then what it says.
  *
- * @param time `,"time":"…"`: pino's form
- * @param level `"level":"info","msg":`
+ * @param head `{"time":"…","level":"info","msg":`
+ * @param message JSON text of the message
  * @param source `,"source":{…}` or ''
  */
 export function writeLine(
   prefix: Prefix,
-  time: string,
-  level: string,
-  msg: string,
+  head: string,
+  message: string,
   fields: Fields | undefined,
   err: unknown,
   source: string,
   serializers: Serializers | undefined,
 ): string {
-  const message = quote(msg)
-  let line = `{${time.slice(1)},${level}${message}${prefix.text}${source}`
+  let line = head + message + prefix.text
+  if (source !== '') line += source
   const errored = err !== NO_ERROR
   if (errored) line += errorText(prefix, err)
-  if (fields !== undefined) line += writeFields(prefix, fields, message, errored, serializers)
+  if (fields !== undefined) line = writeFields(line, prefix, fields, message, errored, serializers)
   return `${line}}\n`
 }
 

@@ -4,7 +4,7 @@ import { formatFlags } from '../context/traceparent.ts'
 import { type Pair, splitPairs } from './pairs.ts'
 import { outputName, type Schema } from './schema.ts'
 import { makeShape, type Shape, withName } from './shape.ts'
-import { quoteKey } from './text.ts'
+import { flat, quoteKey } from './text.ts'
 import { writeValue } from './value.ts'
 
 /**
@@ -73,7 +73,7 @@ export function renewLoggerPrefix(old: LoggerPrefix | undefined, ground: Prefix,
   const added = outputPairs(schema, grown ? raw.slice(old.raw.length) : raw)
   const clash = grown && added.some(({ name }) => old.shape.taken.has(name))
   const { text, shape } = clash ? append(ground, outputPairs(schema, raw)) : append(from, added)
-  return { text, shape, ground, raw }
+  return { text: flat(text), shape, ground, raw }
 }
 
 function outputPairs(schema: Schema, raw: string): readonly Pair[] {
@@ -158,15 +158,19 @@ function scopePairs(schema: Schema, scope: Scope, span: object | undefined): Pai
   return [...pairs.filter((pair) => !ids.some((id) => id.name === pair.name)), ...ids]
 }
 
-/** Context wins over a logger's bindings, identity and reserved names win over context. */
 function join(prefix: LoggerPrefix, pairs: readonly Pair[]): Prefix {
+  const { text, shape } = joined(prefix, pairs)
+  return { text: flat(text), shape }
+}
+
+/** Context wins over a logger's bindings, identity and reserved names win over context. */
+function joined(prefix: LoggerPrefix, pairs: readonly Pair[]): Prefix {
   const { shape } = prefix
   const clash = pairs.some(({ name }) => shape.taken.has(name) && !isTrace(shape.schema, name))
   if (!clash) return addAll(prefix, pairs)
   const bindings = splitPairs(prefix.text.slice(prefix.ground.text.length))
   const context = addAll(prefix.ground, pairs)
-  const { text, shape: joined } = append(context, bindings)
-  return { text, shape: joined }
+  return append(context, bindings)
 }
 
 /** Adds the context's pairs; the trace keys are reserved for just this. */

@@ -1,6 +1,8 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import type { Scope } from '../context/scope.ts'
-import { type Core, voiceSym } from './core.ts'
+import { strayScope } from './bound.ts'
+import { type Core, scopeSym, voiceSym } from './core.ts'
+import { type Head, headAt, messageText } from './head.ts'
 import { sourceField, writeLine } from './line.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { type Prefix, prefixHere, prefixIn } from './prefix.ts'
@@ -17,7 +19,7 @@ const FATAL = 60
  * look-up for each field, string concatenations, and the sink's.
  *
  * @param source JSON text of the call's place, or ''
- * @param scope the scope that the record belongs to, where it is not the running one
+ * @param given the scope that the record belongs to, where it is not the running one
  */
 export function record(
   core: Core,
@@ -26,18 +28,20 @@ export function record(
   fields: Fields | undefined,
   err: unknown,
   source: string,
-  scope?: Scope,
+  given?: Scope,
 ): void {
+  const scope = given === undefined && core[scopeSym] !== undefined ? strayScope(core) : given
   const voice = core[voiceSym]
   const { pipeline } = voice
   if (pipeline.direct && voice.direct && !end.hasSubscribers && !start.hasSubscribers) {
     const own = loggerPrefix(core, voice)
     const prefix: Prefix = scope === undefined ? prefixHere(own) : prefixIn(scope, own, undefined)
-    const { schema, levelTexts, sink } = pipeline
-    const time = schema.time(pipeline.now())
-    const level = levelTexts[num] as string
+    const { schema, sink } = pipeline
+    const head = pipeline.heads[num] as Head
+    const begin = headAt(head, schema, pipeline.now())
     const place = source === '' ? '' : sourceField(schema, source)
-    sink.writeLine(writeLine(prefix, time, level, msg, fields, err, place, voice.serializers), num)
+    const message = messageText(head, msg)
+    sink.writeLine(writeLine(prefix, begin, message, fields, err, place, voice.serializers), num)
     if (num >= FATAL) sink.flushSync()
   } else {
     throughPino(core, num, msg, fields, err, source, scope)

@@ -232,11 +232,7 @@ function assertDistinct(schema: Schema, names: ReadonlyMap<string, string>): voi
 /** Output names of the time, the level and the message. */
 export function reservedNames(schema: Schema): string[] {
   const time = JSON.parse(`{${schema.time(0).slice(1)}}`) as Fields
-  return [
-    ...Object.keys(time),
-    ...Object.keys(schema.level('info', 30)),
-    schema.messageKey,
-  ]
+  return [...Object.keys(time), ...Object.keys(schema.level('info', 30)), schema.messageKey]
 }
 
 /** The name that a record's own key leaves with. */

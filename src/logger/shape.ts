@@ -1,5 +1,5 @@
 import { isRenameTarget, outputName, type Schema } from './schema.ts'
-import { quoteKey } from './text.ts'
+import { flat, quoteKey } from './text.ts'
 
 /**
  * The keys that a line already has before the call's own fields are written: reserved names, identity, bindings
@@ -39,7 +39,7 @@ export function withName(shape: Shape, name: string): Shape {
 export function keyText(shape: Shape, key: string): string {
   const known = shape.keyTexts.get(key)
   if (known !== undefined) return known
-  const text = needsCare(shape, key) ? '' : `,${quoteKey(outputName(shape.schema, key))}`
+  const text = needsCare(shape, key) ? '' : flat(`,${quoteKey(outputName(shape.schema, key))}`)
   if (shape.keyTexts.size < MAX_KEY_TEXTS && key.length <= MAX_KEY_LENGTH) shape.keyTexts.set(key, text)
   return text
 }

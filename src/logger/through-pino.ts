@@ -11,6 +11,7 @@ import {
   writeSym,
 } from './core.ts'
 import { writeFields } from './fields.ts'
+import { type Head, headOf } from './head.ts'
 import { NO_ERROR, sourceField, writeLine } from './line.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { type Prefix, prefixHere } from './prefix.ts'
@@ -125,10 +126,10 @@ export function pinoAsJson(core: Core): AsJson {
 function ourLine(core: Core, obj: Fields, msg: string | undefined, num: number, time: string): string {
   const { pipeline, serializers } = core[voiceSym]
   const prefix = agentPrefix(prefixHere(loggerPrefix(core, core[voiceSym])))
-  const level = pipeline.levelTexts[num] as string
+  const head = headOf(pipeline.heads[num] as Head, time)
   const fields = formatFields(core, obj)
-  const message = messageText(core, msg)
-  return writeLine(prefix, time, level, message, fields, NO_ERROR, placeText(pipeline.schema), serializers)
+  const message = quote(serializeMessage(core, msg))
+  return writeLine(prefix, head, message, fields, NO_ERROR, placeText(pipeline.schema), serializers)
 }
 
 /**
@@ -145,8 +146,8 @@ function foreignLine(
 ): string {
   const voice = core[voiceSym]
   const prefix = agentPrefix(prefixHere(loggerPrefix(core, voice)))
-  const message = messageText(core, msg)
-  const text = writeFields(prefix, formatFields(core, obj), quote(message), false, voice.serializers)
+  const message = serializeMessage(core, msg)
+  const text = writeFields('', prefix, formatFields(core, obj), quote(message), false, voice.serializers)
   const view = Object.create(core, {
     [chindingsSym]: { value: prefix.text + placeText(voice.pipeline.schema) },
     [serializersSym]: { value: {} },
@@ -170,7 +171,7 @@ function formatFields(core: Core, obj: Fields): Fields {
   }
 }
 
-function messageText(core: Core, msg: string | undefined): string {
+function serializeMessage(core: Core, msg: string | undefined): string {
   const { pipeline, serializers } = core[voiceSym]
   const serializer = serializers?.[pipeline.schema.messageKey]
   if (serializer === undefined) return msg ?? ''

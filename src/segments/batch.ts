@@ -131,8 +131,8 @@ export function createBatch(options: BatchOptions): Batch {
       const taken = commit(text)
       if (taken === text.length && !pending()) return
       block()
-      hold(text, textRuns, taken)
       options.onBlocked?.()
+      hold(text, textRuns, taken)
     }
     if (exiting) drainAtExit(0)
     else if (!scheduled) schedule()

@@ -57,10 +57,13 @@ export function createPretty(color: boolean, keys: PrettyKeys = {}): (line: stri
   return (line) => {
     const log = parse(line)
     if (log === undefined) return `${shown(line.replace(/\n$/, ''))}\n`
-    for (const key of [time, level]) if (typeof log[key] === 'string') log[key] = visible(log[key] as string)
+    for (const key of [time, level]) {
+      if (key in log && !Number.isInteger(log[key])) log[key] = shown(log[key])
+    }
     // A record without a message has its fields there all the same.
     log[msg] ??= ''
-    return format(log) + (log[err] === undefined ? '' : errorText(log[err]))
+    const head = format(log)
+    return (head.endsWith('\n') ? head : `${head}\n`) + (log[err] === undefined ? '' : errorText(log[err]))
   }
 }
 

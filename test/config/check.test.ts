@@ -140,7 +140,7 @@ it('never throws anything else, and calls nothing of the value', () => {
   revoked.revoke()
   const value = fc.oneof(
     fc.anything({ withBigInt: true }),
-    fc.constantFrom(hostile, Symbol('s'), revoked.proxy),
+    fc.constantFrom(hostile, Symbol('s'), 'a revoked proxy'),
   )
   fc.assert(
     fc.property(fc.constantFrom(...Object.keys(SPEC)), value, (name, given) => {
@@ -152,6 +152,17 @@ it('never throws anything else, and calls nothing of the value', () => {
       }
     }),
     { numRuns: Number(process.env.SPOOR_RUNS ?? 500) },
+  )
+})
+
+it('takes an option whose getter throws for a wrong one', () => {
+  const options = {
+    get path(): string {
+      throw new Error('called')
+    },
+  }
+  expect(failure(options).message).toContain(
+    'fileTransport({ path }) is "a getter that throws", expected a string',
   )
 })
 

@@ -38,6 +38,9 @@ function run(file: string): Record<string, unknown>[] {
   return records
 }
 
+const byMessage = (a: Record<string, unknown>, b: Record<string, unknown>): number =>
+  String(a.msg) < String(b.msg) ? -1 : 1
+
 beforeAll(() => {
   ok(tool('npm', ['pack', '--loglevel=error', '--pack-destination', dir], root))
   tarball = join(dir, readdirSync(dir).find((name) => name.endsWith('.tgz')) ?? '')
@@ -76,9 +79,11 @@ describe('an installed spoor', () => {
     ['every.mjs', 'from esm'],
     ['every.cjs', 'from cjs'],
   ])('loads every subpath and logs in a scope: %s', (file, msg) => {
-    const [ours, pinos] = run(file)
-    expect(ours).toMatchObject({ level: 'info', msg, order_id: 42, request_id: 'r-1' })
-    expect(pinos).toMatchObject({ level: 30, msg: 'from pino', order_id: 42, request_id: 'r-1' })
+    // Two loggers with a destination each: which comes first is nobody's promise.
+    expect(run(file).sort(byMessage)).toMatchObject([
+      { level: 'info', msg, order_id: 42, request_id: 'r-1' },
+      { level: 30, msg: 'from pino', order_id: 42, request_id: 'r-1' },
+    ])
   })
 
   it('knows every subpath in those programs', () => {
@@ -125,15 +130,11 @@ describe('an installed spoor', () => {
       const options = ['--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--esModuleInterop']
       const tsc = ['tsc', ...options, '--module', module, '--moduleResolution', resolution, '--types', 'node']
       ok(tool('npx', [...tsc, '--outDir', out, 'every.ts']))
-      const [ours, failed, pinos] = run(join(out, 'every.js'))
-      expect(ours).toMatchObject({ msg: 'from ts', request_id: 'r-1', tenant: 't-9' })
-      expect(failed).toMatchObject({
-        msg: 'failed',
-        component: 'db.pool',
-        shard: 3,
-        err: { message: 'boom' },
-      })
-      expect(pinos).toMatchObject({ level: 30, msg: 'from pino' })
+      expect(run(join(out, 'every.js')).sort(byMessage)).toMatchObject([
+        { msg: 'failed', component: 'db.pool', shard: 3, err: { message: 'boom' } },
+        { level: 30, msg: 'from pino' },
+        { msg: 'from ts', request_id: 'r-1', tenant: 't-9' },
+      ])
     },
   )
 })
@@ -145,6 +146,7 @@ describe('the tarball', () => {
 
   // Without the resolution of TypeScript before 4.7, which knows no subpath of any package that has exports.
   it('is clean to @arethetypeswrong/cli', () => {
-    expect(ok(tool('npx', ['attw', '--profile', 'node16', tarball], root))).toContain('No problems found')
+    const { status, stdout } = tool('npx', ['attw', '--profile', 'node16', tarball], root)
+    expect({ status, stdout }).toMatchObject({ status: 0 })
   })
 })

@@ -73,6 +73,13 @@ describe('captureContext', () => {
     expect(withContext(bad, captureContext).fields).toEqual({ big: '5', edge: bad.edge })
   })
 
+  test('a field named __proto__ is a name like no other', () => {
+    const scope = { ...createScope({}), fields: JSON.parse('{"__proto__":{"admin":true},"a":1}') }
+    const { fields } = runInScope(scope, captureContext)
+    expect(Object.getPrototypeOf(fields)).toBe(Object.prototype)
+    expect(fields).toStrictEqual({ a: 1 })
+  })
+
   test('takes 64 fields at most', () => {
     const many = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`k${n}`, n]))
     expect(Object.keys(withContext(many, captureContext).fields).length).toBe(64)
@@ -148,7 +155,7 @@ describe('continueContext', () => {
   ])('bad carrier %#: the function runs, in an empty scope', (carrier) => {
     const scope = continueContext(carrier, currentScope)
     expect(scope?.fields).toStrictEqual({})
-    expect((scope?.fields as { admin?: boolean }).admin).toBe(undefined)
+    expect(Object.getPrototypeOf(scope?.fields)).toBe(Object.prototype)
     expect(scope?.trace).toBe(undefined)
   })
 
@@ -182,7 +189,9 @@ describe('continueContext', () => {
       }),
     ).rejects.toThrow(RangeError)
     expect(
-      await continueContext({ fields: { a: 1 } }, async () => (await null, currentScope()?.fields)),
+      await continueContext({ fields: { a: 1 } }, async () =>
+        Promise.resolve().then(() => currentScope()?.fields),
+      ),
     ).toEqual({ a: 1 })
   })
 

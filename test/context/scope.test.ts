@@ -120,10 +120,10 @@ test('the scope is kept by timers, microtasks, promises, iteration over streams 
     seen[where] = fields()?.request_id
   }
   await withContext({ request_id: 'kept' }, async () => {
-    await new Promise<void>((done) => setTimeout(() => (note('setTimeout'), done()), 1))
-    await new Promise<void>((done) => setImmediate(() => (note('setImmediate'), done())))
-    await new Promise<void>((done) => process.nextTick(() => (note('nextTick'), done())))
-    await new Promise<void>((done) => queueMicrotask(() => (note('queueMicrotask'), done())))
+    await new Promise<void>((done) => setTimeout(() => done(note('setTimeout')), 1))
+    await new Promise<void>((done) => setImmediate(() => done(note('setImmediate'))))
+    await new Promise<void>((done) => process.nextTick(() => done(note('nextTick'))))
+    await new Promise<void>((done) => queueMicrotask(() => done(note('queueMicrotask'))))
     await Promise.reject(new Error('no')).catch(() => note('catch'))
     for await (const _ of Readable.from(['a', 'b'])) note('for await')
     await (await fetch(url)).text()

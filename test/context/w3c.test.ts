@@ -330,6 +330,7 @@ describe('traces of our own', () => {
   })
 
   test('flags are two digits, masked', () => {
+    expect(parseTraceparent(`${VALID.slice(0, -2)}fe`)?.flags).toBe(2)
     expect([0, 1, 2, 3, 0xff, 0x100].map(formatFlags)).toEqual(['00', '01', '02', '03', '03', '00'])
   })
 })

@@ -13,24 +13,28 @@ export interface Bundle {
   remove(): void
 }
 
-/** Bundles the transports and `exit`; inside the project, so that the child finds pino-pretty. */
+const TRANSPORTS = [
+  'transports/file.ts',
+  'transports/console.ts',
+  'transports/memory.ts',
+  'transports/stream.ts',
+  'transports/fanout.ts',
+]
+
+/** Bundles every transport. */
 export function bundleTransports(): Bundle {
+  return bundleOf(TRANSPORTS)
+}
+
+/** Bundles these rooms of src; inside the project, so that the child finds pino-pretty. */
+export function bundleOf(rooms: readonly string[]): Bundle {
   const cache = join(ROOT, 'node_modules/.cache')
   mkdirSync(cache, { recursive: true })
   const directory = mkdtempSync(join(cache, 'spoor-bundle-'))
   const path = join(directory, 'spoor.mjs')
-  const room = (name: string) => join(ROOT, 'src', name)
+  const exports = rooms.map((room) => `export * from '${join(ROOT, 'src', room)}'`)
   buildSync({
-    stdin: {
-      contents: [
-        `export * from '${room('transports/file.ts')}'`,
-        `export * from '${room('transports/console.ts')}'`,
-        `export * from '${room('transports/memory.ts')}'`,
-        `export * from '${room('transports/stream.ts')}'`,
-        `export * from '${room('transports/fanout.ts')}'`,
-      ].join('\n'),
-      resolveDir: ROOT,
-    },
+    stdin: { contents: exports.join('\n'), resolveDir: ROOT },
     bundle: true,
     platform: 'node',
     format: 'esm',

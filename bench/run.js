@@ -1,0 +1,76 @@
+// `node bench/run.js [--quick] [--only=records,http,imports,files] [--cases=in-request,…] [--check]`
+// Everything side by side in one run. RESULTS.md and results.json are written by a whole run only; with --check
+// a missed target is exit code 1.
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { cases } from './cases.js'
+import { measureFiles } from './files.js'
+import { measureHttp, SERVERS, verifyHttp } from './http.js'
+import { IMPORTS, measureImports } from './import.js'
+import { measureRecords, verifyRecords } from './records.js'
+import { machine, report } from './report.js'
+
+const FULL = {
+  records: { rounds: 5, keyRounds: 7, warmMs: 200, ms: 150 },
+  http: { rounds: 5, ms: 2000 },
+  imports: { rounds: 15 },
+  files: { rounds: 3, records: 1_000_000 },
+}
+const QUICK = {
+  records: { rounds: 1, keyRounds: 3, warmMs: 100, ms: 60 },
+  http: { rounds: 1, ms: 800 },
+  imports: { rounds: 5 },
+  files: { rounds: 1, records: 100_000 },
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    cases: { type: 'string' },
+    check: { type: 'boolean', default: false },
+  },
+})
+
+if (!existsSync(new URL('../dist/index.js', import.meta.url))) {
+  console.error('bench: dist/ is missing: run `npm run build` in the root first')
+  process.exit(1)
+}
+
+const sizes = flags.quick ? QUICK : FULL
+const only = flags.only?.split(',') ?? Object.keys(sizes)
+const names = flags.cases?.split(',') ?? Object.keys(cases)
+const whole = !flags.only && !flags.cases && !flags.quick
+const folder = mkdtempSync(join(tmpdir(), 'spoor-bench-'))
+const tell = (what) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${what}`)
+
+const parts = {
+  async records() {
+    await verifyRecords(folder, names)
+    return measureRecords(folder, names, sizes.records, tell)
+  },
+  async http() {
+    await verifyHttp(folder, SERVERS)
+    return measureHttp(folder, SERVERS, sizes.http, tell)
+  },
+  imports: () => measureImports(Object.keys(IMPORTS), sizes.imports, tell),
+  files: () => measureFiles(folder, ['spoor', 'winston'], sizes.files, tell),
+}
+
+const results = {
+  date: new Date().toISOString().slice(0, 10),
+  mode: flags.quick ? 'quick' : 'full',
+  machine: machine(),
+}
+try {
+  for (const part of only) results[part] = await parts[part]()
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+tell('')
+results.machine.loadEnd = loadavg().map((one) => Number(one.toFixed(2)))
+const missed = report(results, whole).filter((one) => one.met === false)
+if (flags.check && missed.length > 0) process.exitCode = 1

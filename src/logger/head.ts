@@ -1,0 +1,49 @@
+import type { Schema } from './schema.ts'
+import { flat, quote } from './text.ts'
+
+/** How a line of one level begins: `{"time":"…","level":"info","msg":`, kept for as long as the millisecond lasts. */
+export interface Head {
+  /** `"level":"info","msg":` */
+  readonly level: string
+  /** JSON texts of messages: most are literals in the code. */
+  readonly messages: Map<string, string>
+  at: number
+  text: string
+}
+
+const MAX_MESSAGES = 512
+const MAX_MESSAGE_LENGTH = 64
+
+/** The heads of all levels in a schema, by level number. */
+export function makeHeads(schema: Schema, levels: Readonly<Record<string, number>>): Record<number, Head> {
+  const heads: Record<number, Head> = {}
+  for (const [name, value] of Object.entries(levels)) {
+    const level = `${JSON.stringify(schema.level(name, value)).slice(1, -1)},${JSON.stringify(schema.messageKey)}:`
+    heads[value] = { level, messages: new Map(), at: -1, text: '' }
+  }
+  return heads
+}
+
+/** The head of a record made at `now`. */
+export function headAt(head: Head, schema: Schema, now: number): string {
+  if (head.at !== now) {
+    head.text = flat(headOf(head, schema.time(now)))
+    head.at = now
+  }
+  return head.text
+}
+
+/** The head with a time that is already text, in pino's form: `,"time":"…"`. */
+export function headOf(head: Head, time: string): string {
+  return time === '' ? `{${head.level}` : `{${time.slice(1)},${head.level}`
+}
+
+/** JSON text of a message. */
+export function messageText(head: Head, msg: string): string {
+  if (msg.length > MAX_MESSAGE_LENGTH) return quote(msg)
+  const known = head.messages.get(msg)
+  if (known !== undefined) return known
+  const text = flat(quote(msg))
+  if (head.messages.size < MAX_MESSAGES) head.messages.set(msg, text)
+  return text
+}

@@ -1,0 +1,240 @@
+import { spawnSync } from 'node:child_process'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { createRotation, moveAside } from '../../src/segments/rotation.ts'
+import { createWriter, type WriterOptions } from '../../src/segments/writer.ts'
+import { bundleOf } from '../support/bundle.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+const HOUR = 3_600_000
+const at = (iso: string) => Date.parse(iso)
+
+function daily(rotate: 'daily' | 'hourly' | 'weekly' | 'off' = 'daily', maxSize = Number.MAX_SAFE_INTEGER) {
+  return createRotation({ maxSize, rotate, timeZone: 'utc' })
+}
+
+/** A writer with a clock that the test turns. */
+function writerAt(
+  directory: string,
+  iso: string,
+  options: Partial<Parameters<typeof createRotation>[0]> = {},
+) {
+  const clock = { now: at(iso) }
+  const path = join(directory, 'app.log')
+  const writer = createWriter({
+    path,
+    mode: 0o640,
+    directoryMode: 0o750,
+    rotation: createRotation({ maxSize: 1e9, rotate: 'daily', timeZone: 'utc', ...options }),
+    now: () => clock.now,
+  } satisfies WriterOptions)
+  const contents = () =>
+    Object.fromEntries(
+      readdirSync(directory)
+        .sort()
+        .map((name) => [name, readFileSync(join(directory, name), 'utf8')]),
+    )
+  return { writer, clock, path, contents, to: (time: string) => (clock.now = at(time)) }
+}
+
+describe('a rotation', () => {
+  it('is due at the period, not before, and never for an empty file', () => {
+    const rotation = daily()
+    rotation.opened(5, at('2026-11-21T10:00:00Z'), at('2026-11-21T10:00:00Z'))
+    expect(rotation.due(5, 1, at('2026-11-21T23:59:59.999Z'))).toBe(false)
+    expect(rotation.due(5, 1, at('2026-11-22T00:00:00.000Z'))).toBe(true)
+    expect(rotation.due(0, 1, at('2026-11-22T00:00:00.000Z'))).toBe(false)
+  })
+
+  it('is due before the write that would pass the size', () => {
+    const rotation = daily('off', 100)
+    rotation.opened(0, 0, 0)
+    expect(rotation.due(90, 10, 1)).toBe(false)
+    expect(rotation.due(90, 11, 1)).toBe(true)
+    expect(rotation.due(0, 500, 1)).toBe(false)
+  })
+
+  it('waits for a clock that was set back a little, and follows one set back far', () => {
+    const rotation = daily()
+    rotation.opened(0, 0, at('2026-11-22T00:10:00Z'))
+    expect(rotation.due(5, 1, at('2026-11-21T23:50:00Z'))).toBe(false)
+    expect(rotation.due(5, 1, at('2026-11-22T00:20:00Z'))).toBe(false)
+    expect(rotation.due(5, 1, at('2026-06-01T00:00:00Z'))).toBe(false)
+    expect(rotation.label).toBe('2026-06-01')
+    expect(rotation.due(5, 1, at('2026-06-02T00:00:00Z'))).toBe(true)
+  })
+
+  it('takes a file written just before midnight for one of the new day if the clock of files is a tick late', () => {
+    const rotation = daily()
+    rotation.opened(5, at('2026-11-21T23:59:59.997Z'), at('2026-11-22T00:00:01Z'))
+    expect(rotation.due(5, 1, at('2026-11-22T00:00:02Z'))).toBe(false)
+  })
+})
+
+describe('local midnight over changes of the clock', () => {
+  // The zone is the process's, so each has one of its own.
+  const cases = {
+    'Europe/Berlin': ['2026-03-28T12:00:00Z', '2026-10-24T12:00:00Z'],
+    'America/New_York': ['2026-03-07T12:00:00Z', '2026-10-31T12:00:00Z'],
+    'Australia/Lord_Howe': ['2026-04-04T00:00:00Z', '2026-10-03T00:00:00Z'],
+    'Asia/Kathmandu': ['2026-12-31T00:00:00Z'],
+  }
+  it.each(Object.entries(cases))('%s', (zone, starts) => {
+    const bundle = bundleOf(['segments/rotation.ts'])
+    const script = bundle.script(
+      'zone.mjs',
+      `import { createRotation } from './spoor.mjs'
+       const found = []
+       for (const [start, rotate] of ${JSON.stringify(starts)}.flatMap((s) => [[s, 'daily'], [s, 'hourly']])) {
+         const rotation = createRotation({ maxSize: 1e9, rotate, timeZone: 'local' })
+         const from = Date.parse(start)
+         rotation.opened(0, 0, from)
+         for (let now = from; now < from + 48 * 3600_000; now += 60_000) {
+           if (!rotation.due(1, 1, now)) continue
+           const d = new Date(now)
+           found.push({ rotate, hour: d.getHours(), minute: d.getMinutes(), done: rotation.label, now })
+           rotation.opened(0, 0, now)
+         }
+       }
+       console.log(JSON.stringify(found))`,
+    )
+    try {
+      const child = spawnSync(process.execPath, [script], {
+        env: { ...process.env, TZ: zone },
+        encoding: 'utf8',
+      })
+      const found = JSON.parse(child.stdout) as Record<'rotate' | 'done', string>[] & { hour: number }[]
+      const days = found.filter(({ rotate }) => rotate === 'daily') as unknown as {
+        hour: number
+        minute: number
+      }[]
+      expect(days).toHaveLength(2 * starts.length)
+      for (const { hour, minute } of days) expect([hour, minute]).toEqual([0, 0])
+      const hours = found.filter(({ rotate }) => rotate === 'hourly') as unknown as {
+        done: string
+        now: number
+      }[]
+      expect(new Set(hours.map(({ done }) => done)).size).toBe(hours.length)
+      // An hour shown twice is one file of up to two hours; none is longer.
+      for (const [i, { now }] of hours.entries()) {
+        const before = hours[i - 1]
+        if (before !== undefined && now - before.now < 100 * HOUR)
+          expect(now - before.now).toBeLessThanOrEqual(2 * HOUR)
+      }
+    } finally {
+      bundle.remove()
+    }
+  })
+})
+
+describe('rotated files', () => {
+  it('get their period and a number; the live name stays', () => {
+    const directory = temporaryDirectory()
+    const { writer, to, contents } = writerAt(directory, '2026-11-21T23:00:00Z')
+    writer.append('a\n')
+    to('2026-11-22T00:00:00Z')
+    writer.append('b\n')
+    writer.append('c\n')
+    to('2026-11-25T00:00:00Z')
+    writer.append('d\n')
+    writer.close()
+    expect(contents()).toEqual({
+      'app-2026-11-21.001.log': 'a\n',
+      'app-2026-11-22.001.log': 'b\nc\n',
+      'app.log': 'd\n',
+    })
+  })
+
+  it('never pass their size but by one flush that is larger itself', () => {
+    const directory = temporaryDirectory()
+    const { writer, contents } = writerAt(directory, '2026-11-21T10:00:00Z', { maxSize: 10 })
+    for (const lines of ['1234\n', '678\n', '0\n', 'x'.repeat(50).concat('\n'), 'z\n']) writer.append(lines)
+    writer.close()
+    expect(contents()).toEqual({
+      'app-2026-11-21.001.log': '1234\n678\n',
+      'app-2026-11-21.002.log': '0\n',
+      'app-2026-11-21.003.log': `${'x'.repeat(50)}\n`,
+      'app.log': 'z\n',
+    })
+  })
+
+  it('are right after a restart, in the period and several periods later', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    writeFileSync(path, 'old\n')
+    utimesSync(path, new Date('2026-11-18T12:00:00Z'), new Date('2026-11-18T12:00:00Z'))
+    const late = writerAt(directory, '2026-11-21T10:00:00Z')
+    late.writer.append('new\n')
+    late.writer.close()
+    expect(late.contents()).toEqual({ 'app-2026-11-18.001.log': 'old\n', 'app.log': 'new\n' })
+
+    utimesSync(path, new Date('2026-11-21T10:00:00Z'), new Date('2026-11-21T10:00:00Z'))
+    const same = writerAt(directory, '2026-11-21T11:00:00Z')
+    same.writer.append('more\n')
+    same.writer.close()
+    expect(same.contents()['app.log']).toBe('new\nmore\n')
+  })
+
+  it('overwrite nobody, also where numbers are taken', () => {
+    const directory = temporaryDirectory()
+    writeFileSync(join(directory, 'app-2026-11-21.007.log'), 'theirs\n')
+    const { writer, to, contents } = writerAt(directory, '2026-11-21T10:00:00Z')
+    writer.append('a\n')
+    to('2026-11-22T10:00:00Z')
+    writer.append('b\n')
+    writer.close()
+    expect(contents()).toMatchObject({
+      'app-2026-11-21.007.log': 'theirs\n',
+      'app-2026-11-21.008.log': 'a\n',
+    })
+  })
+
+  it('leave a file alone that another process has put there meanwhile', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    writeFileSync(path, 'theirs\n')
+    expect(moveAside(path, '2026-11-21', 1, 0o640)).toBeUndefined()
+    expect(readdirSync(directory)).toEqual(['app.log'])
+    expect(moveAside(join(directory, 'gone.log'), '2026-11-21', 1, 0o640)).toBeUndefined()
+    expect(readdirSync(directory)).toEqual(['app.log'])
+    expect(moveAside(path, '2026-11-21', statSync(path).ino, 0o640)).toBe(
+      join(directory, 'app-2026-11-21.001.log'),
+    )
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('are not made while they can not be: the live file is written on, and it is told', () => {
+    const directory = temporaryDirectory()
+    const { path } = writerAt(directory, '2026-11-21T10:00:00Z')
+    const failures: string[] = []
+    const clock = { now: at('2026-11-21T10:00:00Z') }
+    const rotation = createRotation({ maxSize: 3, rotate: 'off', timeZone: 'utc' })
+    // A label with a slash is what a directory that can't be written is for everybody but root.
+    const broken = { ...rotation, label: 'no/such', due: rotation.due, opened: rotation.opened }
+    mkdirSync(directory, { recursive: true })
+    const writer = createWriter({
+      path,
+      mode: 0o640,
+      directoryMode: 0o750,
+      rotation: broken,
+      now: () => clock.now,
+      onRotationFailed: (error) => failures.push(error.message),
+    })
+    for (const lines of ['a\n', 'b\n', 'c\n']) expect(writer.append(lines)).toBe(2)
+    expect(failures).toHaveLength(1)
+    clock.now += 1001
+    writer.append('d\n')
+    expect(failures).toHaveLength(2)
+    writer.close()
+    expect(readFileSync(path, 'utf8')).toBe('a\nb\nc\nd\n')
+  })
+})

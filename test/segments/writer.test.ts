@@ -1,0 +1,187 @@
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { createRotation } from '../../src/segments/rotation.ts'
+import { createWriter } from '../../src/segments/writer.ts'
+import { bundleOf } from '../support/bundle.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
+
+const REGULAR = 0o777
+
+function writerOf(path: string, maxSize = 1e9) {
+  return createWriter({
+    path,
+    mode: 0o640,
+    directoryMode: 0o750,
+    rotation: createRotation({ maxSize, rotate: 'off', timeZone: 'utc' }),
+    now: Date.now,
+  })
+}
+
+function text(path: string): string {
+  return readFileSync(path, 'utf8')
+}
+
+describe('a writer', () => {
+  it('makes the file and its directories with their modes, and not before the first append', () => {
+    const path = join(temporaryDirectory(), 'a/b/app.log')
+    const writer = writerOf(path)
+    expect(existsSync(path)).toBe(false)
+    expect(writer.append('x\n')).toBe(2)
+    expect(statSync(path).mode & REGULAR).toBe(0o640)
+    expect(statSync(join(path, '..')).mode & REGULAR).toBe(0o750)
+    writer.close()
+  })
+
+  it.each(['create', 'rename', 'unlink', 'remove the directory'])('follows: %s', (what) => {
+    const directory = join(temporaryDirectory(), 'logs')
+    const path = join(directory, 'app.log')
+    const old = join(directory, 'app.log.1')
+    const writer = writerOf(path)
+    writer.append('before\n')
+    if (what === 'unlink') unlinkSync(path)
+    else if (what === 'remove the directory') rmSync(directory, { recursive: true })
+    else renameSync(path, old)
+    if (what === 'create') writeFileSync(path, '')
+    expect(writer.append('after\n')).toBe(6)
+    expect(text(path)).toBe('after\n')
+    if (existsSync(old)) expect(text(old)).toBe('before\n')
+    expect(writer.error).toBeUndefined()
+    writer.close()
+  })
+
+  it('goes on after copytruncate without a hole', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const writer = writerOf(path)
+    writer.append('before\n')
+    truncateSync(path)
+    writer.append('after\n')
+    expect(text(path)).toBe('after\n')
+    writer.close()
+  })
+
+  it('ends a torn last line, whoever left it and whenever', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    writeFileSync(path, '{"whole":1}\n{"torn":')
+    const writer = writerOf(path)
+    writer.append('first\n')
+    appendFileSync(path, '{"torn by another process')
+    writer.append('second\n')
+    writer.append('third\n')
+    expect(text(path)).toBe('{"whole":1}\n{"torn":\nfirst\n{"torn by another process\nsecond\nthird\n')
+    writer.close()
+  })
+
+  it('adds nothing to a file that ends with a newline', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    writeFileSync(path, 'whole\n')
+    const writer = writerOf(path)
+    writer.append('first\n')
+    expect(text(path)).toBe('whole\nfirst\n')
+    writer.close()
+  })
+
+  it('never renames a link: its target grows past the size', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    writeFileSync(join(directory, 'target'), '')
+    symlinkSync(join(directory, 'target'), path)
+    const writer = writerOf(path, 4)
+    for (const lines of ['abc\n', 'def\n']) writer.append(lines)
+    expect(text(join(directory, 'target'))).toBe('abc\ndef\n')
+    expect(writer.rotated).toBe(0)
+    writer.close()
+  })
+
+  it('says how far it got when the path is a directory, a file stands for a directory, or the disk is full', () => {
+    const directory = temporaryDirectory()
+    mkdirSync(join(directory, 'app.log'))
+    writeFileSync(join(directory, 'file'), '')
+    const codes = [join(directory, 'app.log'), join(directory, 'file/app.log'), '/dev/full'].map((path) => {
+      const writer = writerOf(path)
+      expect(writer.append('x\n')).toBe(0)
+      writer.close()
+      return writer.error?.code
+    })
+    expect(codes).toEqual(['EISDIR', 'ENOTDIR', 'ENOSPC'])
+  })
+
+  it('goes on by itself when what was in the way is gone', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    mkdirSync(path)
+    const writer = writerOf(path)
+    expect(writer.append('x\n')).toBe(0)
+    rmSync(path, { recursive: true })
+    expect(writer.append('x\n')).toBe(2)
+    expect(text(path)).toBe('x\n')
+    writer.close()
+  })
+
+  it.skipIf(process.getuid?.() === 0)('keeps to permissions', () => {
+    const directory = temporaryDirectory()
+    chmodSync(directory, 0o500)
+    const writer = writerOf(join(directory, 'app.log'))
+    expect(writer.append('x\n')).toBe(0)
+    expect(writer.error?.code).toBe('EACCES')
+  })
+})
+
+describe('a write that comes back short', () => {
+  // RLIMIT_FSIZE gives real short writes without a disk to fill, and truncating the file gives room again.
+  it('leaves whole lines, never a truncated file, and the torn record is written again whole', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const bundle = bundleOf(['segments/writer.ts', 'segments/rotation.ts'])
+    const script = bundle.script(
+      'short.mjs',
+      `import { createWriter, createRotation } from './spoor.mjs'
+       import { copyFileSync, truncateSync } from 'node:fs'
+       const path = ${JSON.stringify(path)}
+       const writer = createWriter({ path, mode: 0o640, directoryMode: 0o750, now: Date.now,
+         rotation: createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' }) })
+       const lines = Array.from({ length: 100 }, (_, n) => JSON.stringify({ n, pad: 'ü'.repeat(100) }) + '\\n').join('')
+       const taken = writer.append(lines)
+       const again = writer.append(lines.slice(taken))
+       const code = writer.error.code
+       copyFileSync(path, path + '.1')
+       truncateSync(path)
+       let from = taken + again
+       for (let i = 0; from < lines.length; i++) {
+         from += writer.append(lines.slice(from))
+         if (from < lines.length) { copyFileSync(path, path + '.' + (i + 2)); truncateSync(path) }
+       }
+       console.log(JSON.stringify({ taken, again, code, cut: lines[taken - 1] }))`,
+    )
+    try {
+      const limited = `ulimit -f 8; exec "${process.execPath}" "${script}"`
+      const child = spawnSync('bash', ['-c', limited], { encoding: 'utf8' })
+      expect(child.stderr).toBe('')
+      const report = JSON.parse(child.stdout)
+      expect(report).toMatchObject({ again: 0, code: 'EFBIG', cut: '\n' })
+      expect(report.taken).toBeGreaterThan(0)
+      const all = [1, 2, 3, 4, 5, 6, '']
+        .map((n) => (n === '' ? path : `${path}.${n}`))
+        .filter(existsSync)
+        .flatMap((file) => text(file).split('\n'))
+      const whole = all.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line).n)
+      expect(whole).toEqual(Array.from({ length: 100 }, (_, n) => n))
+      // The pieces are there as well: nobody truncates a shared file.
+      expect(all.filter((line) => line !== '' && !line.endsWith('}')).length).toBeGreaterThan(0)
+    } finally {
+      bundle.remove()
+    }
+  })
+})

@@ -1,0 +1,118 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { wantsColor } from '../../src/transports/color.ts'
+import { createPretty } from '../../src/transports/pretty.ts'
+
+const numRuns = Number(process.env.SPOOR_RUNS ?? 200)
+const time = '2026-11-21T10:00:00.123Z'
+const plain = createPretty(false)
+const line = (fields: object) => `${JSON.stringify({ time, level: 'info', msg: 'hello', ...fields })}\n`
+
+describe('pretty', () => {
+  it('shows time, level, component, request id, message and fields on one line, identity not', () => {
+    const text = plain(
+      line({
+        service: 'shop',
+        host: 'h',
+        pid: 1,
+        component: 'db.pool',
+        request_id: 'r-1',
+        rows: 3,
+        name: 'x',
+      }),
+    )
+    expect(text).toMatch(/^\[\d\d:00:00\.123\] INFO: db\.pool \[r-1\] hello \{"rows":3,"name":"x"\}\n$/)
+  })
+
+  it('shows an error with its stack and causes below, indented', () => {
+    const err = {
+      type: 'TypeError',
+      message: 'outer',
+      stack: 'TypeError: outer\n    at a (x.js:1:1)',
+      code: 'E1',
+      cause: { type: 'Error', message: 'inner', stack: 'Error: inner\n    at b (y.js:2:2)' },
+      errors: [{ type: 'Error', message: 'one' }],
+    }
+    expect(
+      plain(line({ level: 'error', err }))
+        .split('\n')
+        .slice(1),
+    ).toEqual([
+      '    TypeError: outer',
+      '        at a (x.js:1:1)',
+      '    {"code":"E1"}',
+      '    caused by: Error: inner',
+      '        at b (y.js:2:2)',
+      '    one of: Error: one',
+      '',
+    ])
+  })
+
+  it('colours by level only when asked', () => {
+    const colored = createPretty(true)
+    expect(colored(line({}))).toContain('\u001b[32mINFO')
+    expect(colored(line({ level: 'error' }))).toContain('\u001b[31mERROR')
+    expect(plain(line({ level: 'error' }))).not.toContain('\u001b')
+  })
+
+  it('reads other keys, numeric levels and epoch time', () => {
+    const pretty = createPretty(false, { time: 'ts', msg: 'message' })
+    const text = pretty(
+      `${JSON.stringify({ level: 40, ts: Date.parse(time), message: 'hi', msg: 'field' })}\n`,
+    )
+    expect(text).toMatch(/^\[\d\d:00:00\.123\] WARN: hi \{"msg":"field"\}\n$/)
+  })
+
+  it('lets no value forge a line or drive the terminal', () => {
+    const hostile = 'ok\nINFO forged line \u001b[2Jx\r\n\u009b2J \u0085 \u2028 \u202e'
+    const err = {
+      type: hostile,
+      message: hostile,
+      stack: `Error: ${hostile}\n"stack": "\\q",`,
+      [hostile]: hostile,
+    }
+    const text = plain(
+      line({ msg: hostile, component: hostile, request_id: hostile, [hostile]: hostile, err }),
+    )
+    const [first, ...rest] = text.split('\n')
+    expect(first).toMatch(/^\[/)
+    expect(rest.pop()).toBe('')
+    for (const each of rest) expect(each).toMatch(/^ {4}/)
+    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202e]/u)
+  })
+
+  it('does so for any record at all, and for text that is none', () => {
+    const hostile = fc.string({
+      unit: fc.constantFrom('a', '\n', '\r', '\u001b', '\u009b', '"', '\\', '\ud800', '{'),
+    })
+    const value = fc.oneof(fc.jsonValue(), hostile)
+    const key = fc.oneof(fc.constantFrom('time', 'level', 'msg', 'err', 'component', 'name', 'type'), hostile)
+    fc.assert(
+      fc.property(fc.oneof(fc.dictionary(key, value), hostile), (record) => {
+        const text = plain(`${typeof record === 'string' ? record : JSON.stringify(record)}\n`)
+        const [, ...rest] = text.split('\n')
+        expect(rest.pop()).toBe('')
+        for (const each of rest) expect(each).toMatch(/^ {4}/)
+        expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
+      }),
+      { numRuns },
+    )
+  })
+})
+
+describe('colour', () => {
+  it.each([
+    [{}, true, true],
+    [{}, false, false],
+    [{ NO_COLOR: '1' }, true, false],
+    [{ NO_COLOR: '' }, true, true],
+    [{ NO_COLOR: '1', FORCE_COLOR: '1' }, false, true],
+    [{ FORCE_COLOR: '0' }, true, false],
+    [{ FORCE_COLOR: 'false' }, true, false],
+    [{ FORCE_COLOR: '' }, false, false],
+    [{ TERM: 'dumb' }, true, false],
+    [{ TERM: 'dumb', FORCE_COLOR: '3' }, false, true],
+  ])('%j on a terminal (%s) is %s', (env, terminal, expected) => {
+    expect(wantsColor(env, terminal)).toBe(expected)
+  })
+})
