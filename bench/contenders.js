@@ -76,7 +76,9 @@ const spoor = {
   order: 'message',
   async open({ path, level }) {
     const { createLogger, continueContext, withContext, fileTransport } = await import('../dist/index.js')
-    const log = createLogger({ level, source: 'off', transports: [fileTransport({ path })] })
+    // Nobody rotates here: a file of 100 MB in the middle of a short run would. files.js measures that.
+    const file = fileTransport({ path, rotate: 'off', maxSize: '10GB' })
+    const log = createLogger({ level, source: 'off', transports: [file] })
     return {
       log,
       enter({ trace_id, span_id, ...fields }, fn) {

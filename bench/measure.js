@@ -10,6 +10,8 @@ import { idsAlone, offAlone, runAlone } from './floors.js'
 // Records between two turns of the event loop: what a few requests that are served in one turn write.
 const PER_TURN = 32
 const STEP = 512
+// A slow logger is as cold after 100 ms as a fast one after ten: this many records at least make it warm.
+const LEAST = 8192
 
 const turn = () => new Promise(setImmediate)
 
@@ -34,14 +36,14 @@ const cpuMs = () => {
 async function timed(spec, batch, close) {
   let warm = 0
   let rate = 0
-  for (const end = cpuMs() + spec.warmMs; cpuMs() < end; warm += STEP) {
+  for (const end = cpuMs() + spec.warmMs; cpuMs() < end || warm < LEAST; warm += STEP) {
     const from = cpuMs()
     await batch(STEP)
     rate = STEP / (cpuMs() - from)
   }
   await settled(spec.path)
   globalThis.gc()
-  const count = Math.max(STEP, Math.ceil(rate * spec.ms))
+  const count = Math.max(LEAST / 2, Math.ceil(rate * spec.ms))
   const cpuFrom = cpuMs()
   const from = process.hrtime.bigint()
   await batch(count)

@@ -11,12 +11,14 @@ import { describe, expect, it } from 'vitest'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 type Target = { types: string; default: string }
-type Exports = Record<string, { import: Target; require: Target } | string>
+type Exports = Record<string, string | Target | { import: Target; require: Target }>
 
 const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Exports }
-const subpaths = Object.entries(exports).flatMap(([name, to]) =>
-  typeof to === 'string' ? [] : [{ name, ...to }],
-)
+
+const subpaths = Object.entries(exports).flatMap(([name, to]) => {
+  if (typeof to === 'string') return []
+  return [{ name, ...('import' in to ? to : { import: to, require: to }) }]
+})
 
 /** The names that a process sees which imports (or requires) the file. */
 function loaded(file: string, how: 'import' | 'require'): string[] {

@@ -50,6 +50,9 @@ const state = shared<ContextState>('context', 1, () => ({
 
 const storage = state.storage
 
+// Assigning it would replace the prototype of the fields; JSON.parse makes it an own key.
+const PROTO = '__proto__'
+
 /** The scope of the running code, or undefined outside any. */
 export function currentScope(): Scope | undefined {
   return storage.getStore()
@@ -58,7 +61,8 @@ export function currentScope(): Scope | undefined {
 /** Makes a scope that is not entered yet; fields are copied, undefined values left out. */
 export function createScope(fields: ContextFields, trace?: TraceContext, parent?: Scope): Scope {
   const copy: ContextFields = parent === undefined ? {} : { ...parent.fields }
-  for (const key of Object.keys(fields)) if (fields[key] !== undefined) copy[key] = fields[key]
+  for (const key of Object.keys(fields))
+    if (fields[key] !== undefined && key !== PROTO) copy[key] = fields[key]
   return {
     fields: copy,
     trace: trace ?? parent?.trace,
@@ -103,7 +107,7 @@ export function addContext(fields: ContextFields, onOutside?: () => void): boole
 export function addToScope(scope: Scope, fields: ContextFields): void {
   for (const key of Object.keys(fields)) {
     if (fields[key] === undefined) delete scope.fields[key]
-    else scope.fields[key] = fields[key]
+    else if (key !== PROTO) scope.fields[key] = fields[key]
   }
   scope.cache = undefined
 }

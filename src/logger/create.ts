@@ -142,8 +142,20 @@ function makeCore(options: LoggerOptions): Core {
     } as pino.LoggerOptions,
     destination as unknown as pino.DestinationStream,
   )
-  const core = made as unknown as Core
+  const base = made as unknown as Core
   const standardError = pino.stdSerializers.err
+  pipeline.foreignAsJson = wrappedAsJson(base)
+  pipeline.direct =
+    pipeline.foreignAsJson === undefined &&
+    base[mixinSym] === undefined &&
+    base[streamSym] === destination &&
+    options.hooks?.streamWrite === undefined
+  base[asJsonSym] = asJson
+  base[chindingsSym] = ''
+  installMethods(base, options, makeChild(protoOf(base).child as never, standardError))
+  // V8 keeps what pino makes as a slow dictionary; an object that merely inherits from it is fast (16 ns -> 1 ns
+  // for a call below the threshold).
+  const core = Object.create(base) as Core
   core[cellSym] = pipeline.levels.cell('')
   core[voiceSym] = {
     pipeline,
@@ -155,16 +167,6 @@ function makeCore(options: LoggerOptions): Core {
     direct: true,
     redacts: options.redact !== undefined && options.redact !== null,
   }
-  core[scopeSym] = undefined
-  core[chindingsSym] = ''
-  pipeline.foreignAsJson = wrappedAsJson(core)
-  pipeline.direct =
-    pipeline.foreignAsJson === undefined &&
-    core[mixinSym] === undefined &&
-    core[streamSym] === destination &&
-    options.hooks?.streamWrite === undefined
-  core[asJsonSym] = asJson
-  installMethods(core, options, makeChild(protoOf(core).child as never, standardError))
   core[voiceSym].direct = isDirect(core, core[voiceSym])
   return core
 }

@@ -16,8 +16,20 @@ export type LogMethodHook = (this: Core, args: unknown[], method: Method, level:
  * straight to the record; every other form is read by `readCall`. It never throws.
  */
 export function makeMethod(num: number, hook: LogMethodHook | undefined): Method {
-  const write = function write(this: Core, first?: unknown, second?: unknown): void {
+  const write = makeWrite(num, () => method)
+  const act = hook === undefined ? write : hooked(num, write, hook)
+  const method: Method = function log(this: Core): void {
+    // Small enough to be inlined: a call below the threshold then costs no more than an empty function.
     if (num < this[cellSym].value) return
+    // biome-ignore lint/complexity/noArguments: a rest parameter would allocate, forwarding does not
+    Reflect.apply(act, this, arguments)
+  }
+  return method
+}
+
+/** @param entry the function that the user called: what lies above it on the stack is the record's source */
+function makeWrite(num: number, entry: () => Method): Method {
+  return function write(this: Core, first?: unknown, second?: unknown): void {
     try {
       const voice = this[voiceSym]
       const { pipeline } = voice
@@ -25,7 +37,7 @@ export function makeMethod(num: number, hook: LogMethodHook | undefined): Method
         pipeline.prepare()
         if (num < this[cellSym].value) return
       }
-      const source = num >= pipeline.sourceFrom ? sourceOf(method, voice.callerSkip) : ''
+      const source = num >= pipeline.sourceFrom ? sourceOf(entry(), voice.callerSkip) : ''
       if (typeof first === 'string' && voice.msgPrefix === undefined) {
         // biome-ignore lint/complexity/noArguments: a rest parameter would allocate on every call
         const count = arguments.length
@@ -45,8 +57,6 @@ export function makeMethod(num: number, hook: LogMethodHook | undefined): Method
       writeFailed(this, num, thrown)
     }
   } as Method
-  const method: Method = hook === undefined ? write : hooked(num, write, hook)
-  return method
 }
 
 function isPlain(value: unknown): value is Fields {
@@ -55,7 +65,6 @@ function isPlain(value: unknown): value is Fields {
 
 function hooked(num: number, write: Method, hook: LogMethodHook): Method {
   return function hookedMethod(this: Core, ...args: unknown[]): void {
-    if (num < this[cellSym].value) return
     try {
       hook.call(this, args, write, num)
     } catch (thrown) {

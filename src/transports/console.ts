@@ -12,9 +12,10 @@ import {
   type OptionsSpec,
 } from '../config/check.ts'
 import type { LevelOrSilent } from '../config/levels.ts'
+import { visible } from '../config/visible.ts'
 import { createBatch, type Loss } from '../segments/batch.ts'
 import { wantsColor } from './color.ts'
-import { levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
+import { guardedHost, levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
 import { createOutput } from './output.ts'
 import { createPretty, type PrettyKeys } from './pretty.ts'
 import type { Transport, TransportHost } from './transport.ts'
@@ -117,7 +118,7 @@ export function consoleTransport(options: ConsoleTransportOptions = {}): Transpo
     name,
     level: levelNumber(options.level),
     attach(given) {
-      host = given
+      host = guardedHost(given, name)
     },
     write: batch.add,
     flushSync() {
@@ -153,6 +154,10 @@ function renderOf(
         onFailure(error as Error)
       }
     }
-    return pretty(line)
+    try {
+      return pretty(line)
+    } catch {
+      return `${visible(line.replace(/\n$/, ''))}\n`
+    }
   }
 }

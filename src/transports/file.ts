@@ -16,7 +16,7 @@ import { createBatch, type Loss } from '../segments/batch.ts'
 import type { RotatePeriod, RotateTimeZone } from '../segments/names.ts'
 import { createRotation } from '../segments/rotation.ts'
 import { createWriter } from '../segments/writer.ts'
-import { levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
+import { guardedHost, levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
 import type { Transport, TransportHost } from './transport.ts'
 
 export interface FileTransportOptions {
@@ -129,7 +129,7 @@ export function fileTransport(options: FileTransportOptions): Transport {
     name,
     level: levelNumber(options.level),
     attach(given) {
-      host = given
+      host = guardedHost(given, name)
     },
     write: batch.add,
     flushSync() {

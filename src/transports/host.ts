@@ -4,11 +4,41 @@ import type { Loss } from '../segments/batch.ts'
 import type { TransportHost } from './transport.ts'
 
 const WARN = LEVELS.warn
-const NAMES = new Map<number, string>(Object.entries(LEVELS).map(([name, level]) => [level, name]))
+// At 0 a batch counts the record of which only the first half was read; its level is not known any more.
+const NAMES = new Map<number, string>([
+  [0, 'cut in half'],
+  ...Object.entries(LEVELS).map(([name, level]): [number, string] => [level, name]),
+])
 
 /** The host of a transport that was given none: it tells stderr. */
 export function stderrHost(name: string): TransportHost {
   return { report: (event) => selfLog(`${name}.${event.code}`, event.message) }
+}
+
+/** The same host, kept to its promise: it is called from timers, where what it throws would end the process. */
+export function guardedHost(host: TransportHost, name: string): TransportHost {
+  const { line } = host
+  return {
+    report(event) {
+      try {
+        host.report(event)
+      } catch {
+        selfLog(`${name}.${event.code}`, event.message)
+      }
+    },
+    line(level, msg, fields) {
+      try {
+        if (line !== undefined) return line.call(host, level, msg, fields)
+      } catch {
+        // The plain line says the same.
+      }
+      return plainLine(msg, fields)
+    },
+  }
+}
+
+function plainLine(msg: string, fields: Readonly<Record<string, unknown>>): string {
+  return `${JSON.stringify({ time: new Date().toISOString(), level: 'warn', msg, ...fields })}\n`
 }
 
 /** `3 debug, 1 info`: the lines of a loss by level, lowest first. */
@@ -32,8 +62,7 @@ export function lossLine(host: TransportHost, name: string, loss: Loss, reason: 
     reason,
   }
   const msg = 'log records were lost'
-  if (host.line !== undefined) return host.line(WARN, msg, fields)
-  return `${JSON.stringify({ time: new Date().toISOString(), level: 'warn', msg, ...fields })}\n`
+  return host.line === undefined ? plainLine(msg, fields) : host.line(WARN, msg, fields)
 }
 
 /** The lowest level number that a transport takes, from the level's name. */

@@ -116,17 +116,19 @@ export function createOutput(options: OutputOptions): Output {
   }
 
   function commitToStream(stream: { write(text: string): unknown }, lines: string): number {
-    let text = lines
-    if (render !== undefined)
-      text = lines
-        .split(/(?<=\n)/)
-        .map(render)
-        .join('')
-    bytes += Buffer.byteLength(text)
+    const text =
+      render === undefined
+        ? lines
+        : lines
+            .split(/(?<=\n)/)
+            .map(render)
+            .join('')
     try {
       stream.write(text)
+      bytes += Buffer.byteLength(text)
     } catch (failure) {
       error = failure as NodeJS.ErrnoException
+      lost += countLines(lines, 0)
     }
     return lines.length
   }
@@ -179,10 +181,14 @@ function chunkEnd(buffer: Buffer, start: number, stop: number, most: number): nu
 /** The stream that somebody put in place of Node's, or whose `write` somebody replaced: a test runner, a wrapper. */
 function replaced(fd: number): { write(text: string): unknown } | undefined {
   if (fd !== STDOUT && fd !== STDERR) return undefined
-  // Reading it has a use of its own: Node then makes a socket (PM2, child_process) not block.
-  const stream = fd === STDOUT ? process.stdout : process.stderr
-  const foreign = Object.hasOwn(stream, 'write') || (isMainThread && stream.fd !== fd)
-  return foreign ? stream : undefined
+  try {
+    // Reading it has a use of its own: Node then makes a socket (PM2, child_process) not block.
+    const stream = fd === STDOUT ? process.stdout : process.stderr
+    const foreign = Object.hasOwn(stream, 'write') || (isMainThread && stream.fd !== fd)
+    return foreign ? stream : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /**

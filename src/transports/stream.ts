@@ -3,7 +3,7 @@ import { bytesOf, checkOptions, isLevel, isSize, isString, type OptionsSpec } fr
 import { optionError } from '../config/errors.ts'
 import type { LevelOrSilent } from '../config/levels.ts'
 import { createBatch } from '../segments/batch.ts'
-import { levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
+import { guardedHost, levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
 import type { Transport, TransportHost } from './transport.ts'
 
 export interface StreamTransportOptions {
@@ -121,7 +121,7 @@ export function streamTransport(stream: Writable, options: StreamTransportOption
     name,
     level: levelNumber(options.level),
     attach(given) {
-      host = given
+      host = guardedHost(given, name)
     },
     write: batch.add,
     flushSync() {

@@ -52,10 +52,20 @@ describe('records whose call returned are in the file after', () => {
 
   it('process.exit, also those of exit handlers before and after ours, one of which throws', async () => {
     const directory = temporaryDirectory()
-    const death = `process.on('exit', () => log()); process.on('exit', () => { log(); throw new Error('x') })
-      process.prependListener('exit', () => log()); process.exit()`
-    await run(dying(death), [directory])
-    expect(numbersIn(directory)).toEqual(upTo(13))
+    const script = bundle().script(
+      'handlers.mjs',
+      `import { fileTransport } from './spoor.mjs'
+       process.on('exit', () => { log(); throw new Error('x') })
+       const open = () => fileTransport({ path: process.argv[2] + '/app.log' })
+       const file = open()
+       let n = 0
+       const log = (to = file) => to.write(JSON.stringify({ n: n++ }) + '\\n', 30)
+       process.prependListener('exit', () => { log(); log(open()) })
+       log()
+       process.exit()`,
+    )
+    await run(script, [directory])
+    expect(numbersIn(directory).sort()).toEqual(upTo(4))
   })
 
   it.each(['SIGTERM', 'SIGINT', 'SIGKILL', 'SIGABRT'])('%s, from the end of the turn on', async (signal) => {
@@ -158,27 +168,28 @@ describe('SIGKILL at a random moment', () => {
   })
 })
 
-describe('two processes on one file', () => {
-  it('keep every record whole and once, through rotations by either', async () => {
+describe('several processes on one file', () => {
+  it('keep every record whole and once, through hundreds of rotations by any of them', async () => {
     const directory = temporaryDirectory()
     const script = bundle().script(
       'shared.mjs',
       `import { fileTransport } from './spoor.mjs'
-       const file = fileTransport({ path: process.argv[2] + '/app.log', maxSize: 20_000, rotate: 'off' })
+       const file = fileTransport({ path: process.argv[2] + '/app.log', maxSize: 1500, rotate: 'off' })
        let n = Number(process.argv[3])
-       const end = n + 3000
+       const end = n + 2000
        function turn() {
-         for (let i = 0; i < 7 && n < end; i++) file.write(JSON.stringify({ n: n++, pad: 'x'.repeat(n % 90) }) + '\\n', 30)
+         for (let i = 0; i < 5 && n < end; i++) file.write(JSON.stringify({ n: n++, pad: 'x'.repeat(n % 90) }) + '\\n', 30)
          if (n < end) setImmediate(turn)
        }
-       turn()`,
+       // All begin at once.
+       process.stdin.once('data', () => { process.stdin.unref(); turn() })`,
     )
-    const children = [0, 3000].map((from) =>
-      ended(
-        spawn(process.execPath, [script, directory, String(from)], { stdio: ['ignore', 'pipe', 'pipe'] }),
-      ),
+    const children = [0, 2000, 4000].map((from) =>
+      spawn(process.execPath, [script, directory, String(from)], { stdio: ['pipe', 'pipe', 'pipe'] }),
     )
-    for (const { code, stderr } of await Promise.all(children)) expect([code, stderr]).toEqual([0, ''])
+    const over = children.map(ended)
+    for (const { stdin } of children) stdin?.end('go')
+    for (const { code, stderr } of await Promise.all(over)) expect([code, stderr]).toEqual([0, ''])
     expect(numbersIn(directory).sort((a, b) => a - b)).toEqual(upTo(6000))
   })
 })

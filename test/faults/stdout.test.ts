@@ -50,6 +50,7 @@ describe.each([
       'slow.mjs',
       `${PRELUDE}
        for (let i = 0; i < 4000; i++) { log(30 + (i % 3) * 10, i % 50 === 0 ? 9000 : 200); if (i % 100 === 0) await turn() }
+       process.prependListener('exit', () => tell('left ' + out.stats().buffered + '.'))
        setTimeout(() => tell('alive, holding ' + out.stats().buffered))`,
     )
     const { child, open } = start(script)
@@ -57,8 +58,10 @@ describe.each([
     expect(Number(/holding (\d+)/.exec(heard)?.[1])).toBeGreaterThan(100_000)
     const over = ended(child)
     open()
-    const { stdout } = await over
+    const { stdout, stderr } = await over
     expect(numbers(stdout)).toEqual(upTo(4000))
+    // It stayed alive until all was read, and did not leave it to the moment of its exit.
+    expect(stderr).toContain('left 0.')
   })
 
   it('does not make it spin: it tries again a few times a second', async () => {
@@ -89,10 +92,27 @@ describe.each([
 })
 
 describe('a reader that never reads', () => {
-  it('is waited for at exit, then what is lost is told exactly', async () => {
+  it('until the process exits still gets everything, if it begins then', async () => {
+    const script = bundle().script(
+      'late.mjs',
+      `${PRELUDE} for (let i = 0; i < 4000; i++) log()
+       process.prependListener('exit', () => tell('exiting'))
+       process.exit(0)`,
+    )
+    const { child, open } = pipedToStoppedReader(script)
+    await said(child.stderr as NodeJS.ReadableStream, 'exiting')
+    const over = ended(child)
+    open()
+    expect(numbers((await over).stdout)).toEqual(upTo(4000))
+  })
+
+  it.each([
+    ['short', 200],
+    ['long, one of them cut in half', 9000],
+  ])('is waited for at exit, then what is lost is told exactly: %s lines', async (_name, pad) => {
     const script = bundle().script(
       'exit.mjs',
-      `${PRELUDE} for (let i = 0; i < 4000; i++) log(); process.exit(0)`,
+      `${PRELUDE} for (let i = 0; i < 1000; i++) log(30, ${pad}); process.exit(0)`,
     )
     const { child, open } = pipedToStoppedReader(script)
     const heard = await said(child.stderr as NodeJS.ReadableStream, 'were lost')
@@ -100,8 +120,11 @@ describe('a reader that never reads', () => {
     const over = ended(child)
     open()
     const { stdout } = await over
+    const whole = stdout.slice(0, stdout.lastIndexOf('\n') + 1)
     expect(lost).toBeGreaterThan(0)
-    expect(numbers(stdout)).toEqual(upTo(4000 - lost))
+    expect(numbers(whole)).toEqual(upTo(1000 - lost))
+    expect(heard.includes('1 cut in half')).toBe(whole !== stdout)
+    expect(whole !== stdout).toBe(pad > 4096)
   })
 
   it('costs bounded memory: past 16 MiB the lowest levels go first, and the records say so', async () => {

@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -182,6 +183,18 @@ describe('rotated files', () => {
     same.writer.append('more\n')
     same.writer.close()
     expect(same.contents()['app.log']).toBe('new\nmore\n')
+  })
+
+  it('begin a new period where somebody truncated the file meanwhile', () => {
+    const directory = temporaryDirectory()
+    const { writer, to, path, contents } = writerAt(directory, '2026-11-21T23:00:00Z')
+    writer.append('a\n')
+    truncateSync(path)
+    to('2026-11-22T00:00:01Z')
+    writer.append('b\n')
+    writer.append('c\n')
+    writer.close()
+    expect(contents()).toEqual({ 'app.log': 'b\nc\n' })
   })
 
   it('overwrite nobody, also where numbers are taken', () => {

@@ -102,3 +102,20 @@ describe('the file transport', () => {
     ])
   })
 })
+
+describe('a host that breaks its promise', () => {
+  it('stops nothing', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    mkdirSync(path)
+    const transport = fileTransport({ path, bufferLimit: 20 })
+    const fail = () => {
+      throw new Error('host')
+    }
+    transport.attach?.({ report: fail, line: fail })
+    for (let n = 0; n < 4; n++) transport.write(line(n), 50)
+    rmSync(path, { recursive: true })
+    transport.flushSync?.()
+    transport.flushSync?.()
+    expect(readFileSync(path, 'utf8')).toContain('"msg":"log records were lost"')
+  })
+})

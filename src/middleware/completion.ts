@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { LEVELS, type LevelName } from '../config/levels.ts'
+import { writeRecord } from '../logger/write.ts'
+import { type Exchange, NOTHING, told } from './exchange.ts'
+import { bodyField, headerField } from './extras.ts'
+import type { Completion, Outcome } from './options.ts'
+
+const MAX_PATH = 2048
+const MAX_USER_AGENT = 256
+const DIGITS = 1000
+
+/** Writes the one record of a request that has ended. */
+export function writeCompletion<Req>(exchange: Exchange<Req>): void {
+  const { log, framework, req, raw, res, scope } = exchange
+  const duration = Math.round((log.now() - exchange.start) * DIGITS) / DIGITS
+  const path = pathOf(framework.target(req))
+  if (log.ignore !== undefined && isIgnored(exchange, path)) return
+  const err = errorOf(exchange)
+  const outcome = outcomeOf(exchange, err)
+  const slow = duration > log.slowMs
+  const completion: Completion = {
+    method: raw.method ?? '',
+    route: framework.route(req),
+    path,
+    status: res.headersSent || outcome === 'completed' ? res.statusCode : undefined,
+    duration_ms: duration,
+    outcome,
+    slow,
+    err: err === NOTHING ? undefined : err,
+  }
+  const { status } = completion
+  const fields: Record<string, unknown> = {
+    method: completion.method,
+    route: completion.route,
+    path,
+    status,
+    duration_ms: duration,
+    request_bytes: requestBytes(raw),
+    response_bytes: responseBytes(exchange),
+    remote_address: framework.remoteAddress(req, log),
+    user_agent: bounded(raw.headers['user-agent'], MAX_USER_AGENT),
+    outcome,
+  }
+  if (slow) fields.slow = true
+  if (exchange.rejected !== undefined) fields.rejected_request_id = exchange.rejected
+  if (log.headers !== false) {
+    fields.request_headers = headerField(raw.headers, log.headers)
+    fields.response_headers = headerField(framework.responseHeaders(req, res), log.headers)
+  }
+  if (log.body > 0) fields.request_body = bodyField(framework.body(req), log.body)
+  const level = levelOf(exchange, completion)
+  writeRecord(log.logger, level, 'request completed', {
+    fields,
+    err: err === NOTHING ? undefined : err,
+    scope,
+  })
+}
+
+/** The path of a request's target, without its query. */
+export function pathOf(target: string): string {
+  const query = target.indexOf('?')
+  const path = query === -1 ? target : target.slice(0, query)
+  return bounded(path, MAX_PATH) as string
+}
+
+function bounded(text: string | undefined, max: number): string | undefined {
+  return text !== undefined && text.length > max ? `${text.slice(0, max)}…` : text
+}
+
+function isIgnored<Req>({ log, req }: Exchange<Req>, path: string): boolean {
+  try {
+    return log.ignore?.(req, path) === true
+  } catch (thrown) {
+    told('ignore', thrown)
+    return false
+  }
+}
+
+function levelOf<Req>({ log }: Exchange<Req>, completion: Completion): LevelName {
+  let level: LevelName
+  try {
+    level = log.level(completion)
+  } catch (thrown) {
+    told('level', thrown)
+    level = 'error'
+  }
+  return completion.slow && LEVELS[level] < LEVELS.warn ? 'warn' : level
+}
+
+interface Broken {
+  /** Node's own: what the response was destroyed with. */
+  readonly errored?: unknown
+  /** pino-http's convention for an error handler that answers by itself. */
+  readonly err?: unknown
+}
+
+function errorOf<Req>({ error, res }: Exchange<Req>): unknown {
+  if (error !== NOTHING) return error
+  const { errored, err } = res as Broken
+  return err ?? errored ?? NOTHING
+}
+
+/** What streams and parsers say when it was the client who left. */
+const DEPARTURES = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'])
+
+function outcomeOf<Req>({ raw, res }: Exchange<Req>, err: unknown): Outcome {
+  if (res.writableFinished) return err === NOTHING ? 'completed' : 'errored'
+  if (!hasLeft(raw)) return 'errored'
+  return err === NOTHING || DEPARTURES.has(String((err as { code?: unknown }).code)) ? 'aborted' : 'errored'
+}
+
+/** True where the other side ended the connection: by FIN the socket was read to its end, by RST it failed. */
+function hasLeft({ socket }: IncomingMessage): boolean {
+  return socket.readableEnded || socket.errored !== null
+}
+
+/** Bytes of the request's body as it was announced; undefined where it was sent in chunks. */
+function requestBytes({ headers }: IncomingMessage): number | undefined {
+  const length = headers['content-length']
+  if (length !== undefined) return Number(length)
+  return headers['transfer-encoding'] === undefined ? 0 : undefined
+}
+
+/** What node:http keeps of a response, and morgan and others have read for years. */
+interface Outgoing {
+  readonly _header?: string | null
+  readonly _contentLength?: unknown
+  readonly _hasBody?: boolean
+}
+
+/**
+ * Bytes of the response's body: as announced where it went out whole, else what the connection has sent beside
+ * the headers (so with the framing of chunks).
+ */
+function responseBytes<Req>({ raw, res, sentBefore }: Exchange<Req>): number | undefined {
+  const { _header: header, _contentLength: length, _hasBody: hasBody } = res as ServerResponse & Outgoing
+  if (!res.headersSent || hasBody === false) return 0
+  if (res.writableFinished) {
+    if (typeof length === 'number' && Number.isFinite(length)) return length
+    const announced = Number(res.getHeader('content-length') ?? Number.NaN)
+    if (Number.isFinite(announced)) return announced
+  }
+  if (sentBefore === undefined || typeof header !== 'string') return undefined
+  const sent = raw.socket.bytesWritten - sentBefore - header.length
+  return sent >= 0 ? sent : undefined
+}
