@@ -53,7 +53,7 @@ export async function verifyHttp(folder, servers) {
 }
 
 /** results['express spoor'] = { perSecond, p50, p99, cpu, perRequest }, each with one value a round:
- * milliseconds, CPU microseconds a request (the start's included), records a request. */
+ * milliseconds, CPU microseconds a request, records a request. */
 export async function measureHttp(folder, servers, { rounds, ms }, tell) {
   const results = Object.fromEntries(
     servers.map((one) => [one.join(' '), { perSecond: [], p50: [], p99: [], cpu: [], perRequest: [] }]),
@@ -69,7 +69,7 @@ export async function measureHttp(folder, servers, { rounds, ms }, tell) {
       of.perSecond.push(perSecond)
       of.p50.push(p50)
       of.p99.push(p99)
-      of.cpu.push((usage.cpu.user + usage.cpu.system) / answered)
+      of.cpu.push((usage.user + usage.system) / answered)
       of.perRequest.push((await countLines(path)) / answered)
     }
   }

@@ -1,16 +1,7 @@
-import {
-  type Core,
-  cellSym,
-  chindingsSym,
-  formattersSym,
-  msgPrefixSym,
-  serializersSym,
-  stringifiersSym,
-  type Voice,
-  voiceSym,
-} from './core.ts'
+import { type Core, cellSym, type Voice, voiceSym } from './core.ts'
 import type { Serializers } from './fields.ts'
 import { type Pair, splitPairs } from './pairs.ts'
+import { chindingsSym, formattersSym, msgPrefixSym, serializersSym, stringifiersSym } from './slots.ts'
 import { quoteKey } from './text.ts'
 import type { ChildOptions, Fields } from './types.ts'
 import { writeValue } from './value.ts'

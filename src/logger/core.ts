@@ -1,27 +1,20 @@
-import pino from 'pino'
 import type { Scope } from '../context/scope.ts'
 import type { Serializers } from './fields.ts'
 import type { Head } from './head.ts'
 import type { LevelCell, LevelTree } from './levels.ts'
 import type { LoggerPrefix, Prefix } from './prefix.ts'
 import type { Schema } from './schema.ts'
+import type {
+  asJsonSym,
+  chindingsSym,
+  formattersSym,
+  mixinSym,
+  serializersSym,
+  streamSym,
+  stringifiersSym,
+  writeSym,
+} from './slots.ts'
 import type { Fields, Logger } from './types.ts'
-
-/** pino's own slots on an instance: the contract is in docs/decisions/0001-pino-core.md. */
-const { symbols } = pino
-export const asJsonSym: typeof symbols.asJsonSym = symbols.asJsonSym
-export const chindingsSym: typeof symbols.chindingsSym = symbols.chindingsSym
-export const formattersSym: typeof symbols.formattersSym = symbols.formattersSym
-export const getLevelSym: typeof symbols.getLevelSym = symbols.getLevelSym
-export const levelValSym: typeof symbols.levelValSym = symbols.levelValSym
-export const mixinSym: typeof symbols.mixinSym = symbols.mixinSym
-export const serializersSym: typeof symbols.serializersSym = symbols.serializersSym
-export const setLevelSym: typeof symbols.setLevelSym = symbols.setLevelSym
-export const streamSym: typeof symbols.streamSym = symbols.streamSym
-export const stringifiersSym: typeof symbols.stringifiersSym = symbols.stringifiersSym
-export const writeSym: typeof symbols.writeSym = symbols.writeSym
-// pino's types do not name this one.
-export const msgPrefixSym = (symbols as unknown as Record<string, symbol>).msgPrefixSym as symbol
 
 /** The threshold, on the logger that has one of its own; children find it through their prototype. */
 export const cellSym: unique symbol = Symbol.for('spoor.v0.level.1')

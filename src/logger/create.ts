@@ -1,28 +1,11 @@
-import { tracingChannel } from 'node:diagnostics_channel'
 import pino from 'pino'
 import { optionError } from '../config/errors.ts'
 import { LEVELS } from '../config/levels.ts'
 import { selfLog } from '../config/self-log.ts'
 import { createFanout, type Fanout } from '../transports/fanout.ts'
+import { isAsJsonRewritten } from './agents.ts'
 import { customSerializers, isDirect, makeChild, setBindings, setOwnLevel } from './child.ts'
-import {
-  type AsJson,
-  asJsonSym,
-  type Core,
-  cellSym,
-  chindingsSym,
-  getLevelSym,
-  levelValSym,
-  mixinSym,
-  msgPrefixSym,
-  type Pipeline,
-  type Sink,
-  scopeSym,
-  serializersSym,
-  setLevelSym,
-  streamSym,
-  voiceSym,
-} from './core.ts'
+import { type AsJson, type Core, cellSym, type Pipeline, type Sink, voiceSym } from './core.ts'
 import { type Head, headAt, makeHeads } from './head.ts'
 import { levelNumber, makeLevelTree, SILENT } from './levels.ts'
 import { NO_ERROR, writeLine } from './line.ts'
@@ -31,6 +14,17 @@ import { checkLoggerOptions, type LoggerOptions } from './options.ts'
 import { groundPrefix } from './prefix.ts'
 import { makeSchema, reservedNames } from './schema.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
+import {
+  asJsonSym,
+  chindingsSym,
+  getLevelSym,
+  levelValSym,
+  mixinSym,
+  msgPrefixSym,
+  serializersSym,
+  setLevelSym,
+  streamSym,
+} from './slots.ts'
 import { quote } from './text.ts'
 import { asJson, mergeMixin } from './through-pino.ts'
 import { startTimer, time } from './timer.ts'
@@ -184,8 +178,7 @@ function protoOf(core: Core): Core {
 /** What an agent put over pino's asJson (Datadog), or pino's own where one rewrote its source (New Relic). */
 function wrappedAsJson(core: Core): AsJson | undefined {
   if (Object.hasOwn(core, asJsonSym)) return core[asJsonSym]
-  const rewritten = tracingChannel('orchestrion:pino:nr_asJson')
-  return rewritten.start.hasSubscribers || rewritten.end.hasSubscribers ? core[asJsonSym] : undefined
+  return isAsJsonRewritten() ? core[asJsonSym] : undefined
 }
 
 function installMethods(core: Core, options: LoggerOptions, child: unknown): void {
@@ -231,7 +224,7 @@ function setLevel(this: Core, level: string | number): void {
     throw optionError({
       option: 'logger.level',
       value: level,
-      expected: 'one of ' + Object.keys(this.levels.values).join(', ') + ' or silent',
+      expected: `one of ${Object.keys(this.levels.values).join(', ')} or silent`,
     })
   }
   const before = levelValue.call(this)

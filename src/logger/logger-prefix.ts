@@ -1,5 +1,6 @@
-import { type Core, chindingsSym, type Voice } from './core.ts'
+import type { Core, Voice } from './core.ts'
 import { type LoggerPrefix, renewLoggerPrefix } from './prefix.ts'
+import { chindingsSym } from './slots.ts'
 
 /** The prefix of a logger, made again when its bindings or the configuration's ground have changed. */
 export function loggerPrefix(core: Core, voice: Voice): LoggerPrefix {

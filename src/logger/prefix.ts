@@ -31,6 +31,11 @@ const RESERVED_KEYS = [...TRACE_KEYS, 'source'] as const
 /** The prefix that all loggers of one configuration start from. */
 export function groundPrefix(schema: Schema, reserved: readonly string[], identity: ContextFields): Prefix {
   const taken = [...reserved, ...RESERVED_KEYS.map((key) => outputName(schema, key))]
+  return startPrefix(schema, taken, identity)
+}
+
+/** A ground with just these names taken. */
+export function startPrefix(schema: Schema, taken: readonly string[], identity: ContextFields): Prefix {
   const ground: Prefix = { text: '', shape: makeShape(schema, taken) }
   return append(ground, pairsOf(schema, { ...schema.constant, ...schema.identity(identity) }))
 }

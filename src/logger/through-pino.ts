@@ -1,21 +1,13 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { runInScope, type Scope } from '../context/scope.ts'
-import {
-  type AsJson,
-  asJsonSym,
-  type Core,
-  chindingsSym,
-  formattersSym,
-  serializersSym,
-  voiceSym,
-  writeSym,
-} from './core.ts'
+import { type AsJson, type Core, voiceSym } from './core.ts'
 import { writeFields } from './fields.ts'
 import { type Head, headOf } from './head.ts'
 import { NO_ERROR, sourceField, writeLine } from './line.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { type Prefix, prefixHere } from './prefix.ts'
 import type { Schema } from './schema.ts'
+import { asJsonSym, chindingsSym, formattersSym, serializersSym, writeSym } from './slots.ts'
 import { quote, quoteKey } from './text.ts'
 import type { Fields } from './types.ts'
 

@@ -70,7 +70,7 @@ function tryBegin(log: RequestLog<IncomingMessage>, req: IncomingMessage, res: S
     if (log.responseHeader !== false && !res.headersSent) {
       res.setHeader(log.responseHeader, exchange.scope.fields.request_id as string)
     }
-    ;(req as LoggedRequest).log = requestLog(exchange)
+    ;(req as { log?: unknown }).log = requestLog(exchange)
     return exchange
   } catch (thrown) {
     told('start', thrown)

@@ -71,9 +71,13 @@ export function createRotation(options: RotationOptions): Rotation {
 
 const TRIES = 1000
 
-/** Makes an empty file under the first free name of the period, so that nobody else can take that name. */
-function reserve(path: string, label: string, mode: number): string {
-  let sequence = nextSequence(path, label, readdirSync(dirname(path)))
+/**
+ * Makes an empty file under the first free name of the period, so that nobody else can take that name.
+ *
+ * @param names what the directory held when it was read; others may have made more since
+ */
+export function reserve(path: string, label: string, mode: number, names: readonly string[]): string {
+  let sequence = nextSequence(path, label, names)
   for (let i = 0; ; i++) {
     const target = doneName(path, label, sequence++)
     try {
@@ -94,7 +98,7 @@ function reserve(path: string, label: string, mode: number): string {
  * @throws an errno error, with nothing changed
  */
 export function moveAside(path: string, label: string, ino: number, mode: number): string | undefined {
-  const target = reserve(path, label, mode)
+  const target = reserve(path, label, mode, readdirSync(dirname(path)))
   let moved = false
   try {
     if (statSync(path, { throwIfNoEntry: false })?.ino === ino) {

@@ -177,11 +177,12 @@ export function createWriter(options: WriterOptions): Writer {
       torn = false
       return lines.length
     }
-    return afterShortWrite(lines, target, start, start + written, end)
+    return afterShortWrite(lines, target, start + written, end)
   }
 
-  function afterShortWrite(lines: string, target: Buffer, start: number, stop: number, end: number): number {
-    if (stop > start) torn = target[stop - 1] !== NEWLINE
+  function afterShortWrite(lines: string, target: Buffer, stop: number, end: number): number {
+    // Whatever has come behind the piece by the next try, its end is looked at again.
+    size = -1
     const whole = Math.max(1, stop > 1 ? target.lastIndexOf(NEWLINE, stop - 1) + 1 : 1)
     return lines.length - target.toString('utf8', whole, end).length
   }
@@ -197,8 +198,8 @@ export function createWriter(options: WriterOptions): Writer {
       }
     } catch (failure) {
       error = failure as NodeJS.ErrnoException
-      // Whatever it was, the file is opened again at the next try: the descriptor may be what is broken.
-      if (error.code !== 'ENOSPC' && error.code !== 'EAGAIN') shut()
+      // Opened again at the next try: the descriptor may be what is broken, and the end is looked at anew.
+      shut()
     }
     if (rotationError !== undefined) {
       const failure = rotationError

@@ -55,7 +55,7 @@ describe('records whose call returned are in the file after', () => {
     const script = bundle().script(
       'handlers.mjs',
       `import { fileTransport } from './spoor.mjs'
-       process.on('exit', () => { log(); throw new Error('x') })
+       process.on('exit', () => { log(open()); throw new Error('x') })
        const open = () => fileTransport({ path: process.argv[2] + '/app.log' })
        const file = open()
        let n = 0

@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createRotation, moveAside } from '../../src/segments/rotation.ts'
+import { createRotation, moveAside, reserve } from '../../src/segments/rotation.ts'
 import { createWriter, type WriterOptions } from '../../src/segments/writer.ts'
 import { bundleOf } from '../support/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -209,6 +209,14 @@ describe('rotated files', () => {
       'app-2026-11-21.007.log': 'theirs\n',
       'app-2026-11-21.008.log': 'a\n',
     })
+  })
+
+  it('take the next name where another process was faster', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    writeFileSync(join(directory, 'app-2026-11-21.001.log'), 'theirs\n')
+    expect(reserve(path, '2026-11-21', 0o640, [])).toBe(join(directory, 'app-2026-11-21.002.log'))
+    expect(readFileSync(join(directory, 'app-2026-11-21.001.log'), 'utf8')).toBe('theirs\n')
   })
 
   it('leave a file alone that another process has put there meanwhile', () => {

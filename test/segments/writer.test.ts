@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import {
   appendFileSync,
-  chmodSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -131,12 +130,33 @@ describe('a writer', () => {
     writer.close()
   })
 
-  it.skipIf(process.getuid?.() === 0)('keeps to permissions', () => {
+  it('keeps to permissions, and goes on when they are given', () => {
     const directory = temporaryDirectory()
-    chmodSync(directory, 0o500)
-    const writer = writerOf(join(directory, 'app.log'))
-    expect(writer.append('x\n')).toBe(0)
-    expect(writer.error?.code).toBe('EACCES')
+    const bundle = bundleOf(['segments/writer.ts', 'segments/rotation.ts'])
+    const script = bundle.script(
+      'denied.mjs',
+      `import { createWriter, createRotation } from './spoor.mjs'
+       import { chmodSync, mkdirSync } from 'node:fs'
+       const directory = ${JSON.stringify(join(directory, 'logs'))}
+       mkdirSync(directory)
+       // Root may write anywhere, so it becomes nobody.
+       if (process.getuid() === 0) {
+         chmodSync(${JSON.stringify(directory)}, 0o711)
+         process.seteuid(65534)
+       } else chmodSync(directory, 0o500)
+       const writer = createWriter({ path: directory + '/app.log', mode: 0o640, directoryMode: 0o750, now: Date.now,
+         rotation: createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' }) })
+       const denied = writer.append('x\\n')
+       if (process.getuid() === 0) process.seteuid(0)
+       chmodSync(directory, 0o777)
+       console.log(JSON.stringify({ denied, code: writer.error.code, given: writer.append('x\\n') }))`,
+    )
+    try {
+      const child = spawnSync(process.execPath, [script], { encoding: 'utf8' })
+      expect(JSON.parse(child.stdout)).toEqual({ denied: 0, code: 'EACCES', given: 2 })
+    } finally {
+      bundle.remove()
+    }
   })
 })
 

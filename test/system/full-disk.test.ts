@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmdirSync, unlinkSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -66,4 +66,24 @@ describe('a disk that fills', () => {
       expect(events.filter(({ code }) => code === 'ENOSPC')).toHaveLength(5)
     },
   )
+
+  it('and is freed: the same file goes on, its cut records whole again on lines of their own', async () => {
+    const path = join(disk, 'app.log')
+    const ballast = join(disk, 'ballast')
+    const transport = fileTransport({ path })
+    transport.attach?.({ report: () => {} })
+    writeFileSync(ballast, Buffer.alloc(100_000))
+    for (let n = 0; n < 200; n++) transport.write(`${JSON.stringify({ n, pad })}\n`, 50)
+    expect(transport.stats().buffered).toBeGreaterThan(0)
+    const full = readFileSync(path, 'utf8')
+    unlinkSync(ballast)
+    await transport.flush?.()
+    transport.flushSync?.()
+    await transport.close?.()
+    const text = readFileSync(path, 'utf8')
+    expect(text.startsWith(full)).toBe(true)
+    expect(full.endsWith('\n')).toBe(false)
+    const lines = text.split('\n').filter((line) => line.endsWith('}'))
+    expect(lines.map((line) => JSON.parse(line).n)).toEqual(Array.from({ length: 200 }, (_, n) => n))
+  })
 })

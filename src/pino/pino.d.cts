@@ -1,0 +1,4 @@
+import pino = require('pino')
+
+/** pino's own signature, statics and types. */
+export = pino

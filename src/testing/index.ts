@@ -1,0 +1,2 @@
+export { memoryTransport } from '../transports/memory.ts'
+export * from './transport-kit.ts'
