@@ -20,7 +20,7 @@ const signals = ['SIGINT', 'SIGTERM']
 const quick = values.full ? [] : ['--quick']
 const outside = ['vitest', 'run', '-c', 'vitest.outside.config.ts', '--dir']
 const steps = [
-  ['build', 'npx', ['tsup']],
+  ['build', 'npm', ['run', 'build']],
   ['lint and format', 'npx', ['biome', 'ci', '--colors=off', '.']],
   ['layers', 'node', ['scripts/layers.js']],
   ['types', 'npx', ['tsc', '--noEmit']],

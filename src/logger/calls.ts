@@ -1,6 +1,6 @@
 import pino from 'pino'
 import { format } from './format.ts'
-import { NO_ERROR, type Said } from './line.ts'
+import { NO_ERROR, type Said } from './said.ts'
 import type { Fields } from './types.ts'
 import { isError, writeValue } from './value.ts'
 

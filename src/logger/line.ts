@@ -1,19 +1,12 @@
-import { type Serializers, writeErrorValue, writeFields } from './fields.ts'
+import { type Serializers, writeFields } from './fields.ts'
 import type { Prefix } from './prefix.ts'
+import { NO_ERROR } from './said.ts'
 import { outputName, type Schema } from './schema.ts'
 import { quoteKey } from './text.ts'
 import type { Fields } from './types.ts'
 import { writeValue } from './value.ts'
 
-/** What a call said, before it is a line. */
-export interface Said {
-  readonly msg: string
-  readonly fields: Fields | undefined
-  /** The record's error; `NO_ERROR` where it has none, because anything at all can be thrown. */
-  readonly err: unknown
-}
-
-export const NO_ERROR: unique symbol = Symbol.for('spoor.v0.no-error.1')
+const NO_FIELDS: Fields = {}
 
 /**
  * One record as a line. The order is the one that people read: time, level, message, then where it comes from,
@@ -34,15 +27,9 @@ export function writeLine(
 ): string {
   let line = head + message + prefix.text
   if (source !== '') line += source
-  const errored = err !== NO_ERROR
-  if (errored) line += errorText(prefix, err)
-  if (fields !== undefined) line = writeFields(line, prefix, fields, message, errored, serializers)
+  if (fields !== undefined) line = writeFields(line, prefix, fields, message, err, serializers)
+  else if (err !== NO_ERROR) line = writeFields(line, prefix, NO_FIELDS, message, err, serializers)
   return `${line}}\n`
-}
-
-function errorText(prefix: Prefix, err: unknown): string {
-  const { errorKey, errorNames } = prefix.shape.schema
-  return `,${quoteKey(errorKey)}${writeErrorValue(err, errorNames) ?? 'null'}`
 }
 
 /** `,"source":{…}` from the JSON text of a place, in the schema's form. */

@@ -1,6 +1,6 @@
 import { readCall } from './calls.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
-import { NO_ERROR, type Said } from './line.ts'
+import { NO_ERROR, type Said } from './said.ts'
 import { record } from './record.ts'
 import { sourceOf } from './source.ts'
 import type { Fields } from './types.ts'

@@ -3,7 +3,8 @@ import { runInScope, type Scope } from '../context/scope.ts'
 import { type AsJson, type Core, voiceSym } from './core.ts'
 import { writeFields } from './fields.ts'
 import { type Head, headOf } from './head.ts'
-import { NO_ERROR, sourceField, writeLine } from './line.ts'
+import { sourceField, writeLine } from './line.ts'
+import { NO_ERROR } from './said.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { type Prefix, prefixHere } from './prefix.ts'
 import type { Schema } from './schema.ts'
@@ -142,7 +143,7 @@ function foreignLine(
   const text = writeFields('', prefix, formatFields(core, obj), quote(message), false, voice.serializers)
   const view = Object.create(core, {
     [chindingsSym]: { value: prefix.text + placeText(voice.pipeline.schema) },
-    [serializersSym]: { value: {} },
+    [serializersSym]: { value: Object.create(null) },
     [formattersSym]: { value: { ...core[formattersSym], log: undefined } },
   }) as Core
   return foreign.call(view, JSON.parse(`{${text.slice(1)}}`) as Fields, message, num, time)

@@ -1,6 +1,6 @@
 import { LEVELS } from '../config/levels.ts'
 import { type Core, cellSym } from './core.ts'
-import { NO_ERROR } from './line.ts'
+import { NO_ERROR } from './said.ts'
 import { record } from './record.ts'
 import type { EndTimer, Fields, TimerOptions } from './types.ts'
 

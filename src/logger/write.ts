@@ -1,7 +1,7 @@
 import { LEVELS, type LevelName } from '../config/levels.ts'
 import type { Scope } from '../context/scope.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
-import { NO_ERROR } from './line.ts'
+import { NO_ERROR } from './said.ts'
 import { record } from './record.ts'
 import type { Fields, Logger } from './types.ts'
 

@@ -99,7 +99,7 @@ function throughPino(
   }
   const view = Object.create(instance, {
     [chindingsSym]: { value: without(prefix, overridden) },
-    [serializersSym]: { value: {} },
+    [serializersSym]: { value: Object.create(null) },
     [formattersSym]: { value: { ...instance[formattersSym], log: undefined } },
   }) as Instance
   return below.call(view, safe, message === undefined ? undefined : JSON.parse(message), num, time)

@@ -1,0 +1,91 @@
+import { type ErrorNames, writeError } from './errors.ts'
+import { splitPairs } from './pairs.ts'
+import type { Prefix } from './prefix.ts'
+import { NO_ERROR } from './said.ts'
+import { isRenameTarget, outputName, type Schema } from './schema.ts'
+import { quoteKey } from './text.ts'
+import type { Fields } from './types.ts'
+import { isError, startWalk, writeValue } from './value.ts'
+import { writeThrown } from './walk.ts'
+
+/** What is needed to give each of a call's keys a name of its own; made only where a name is in question. */
+export interface Claims {
+  readonly prefix: Prefix
+  readonly fields: Fields
+  /** JSON text of the record's message, against which a field of that name is compared. */
+  readonly message: string
+  /** The record's own error, or NO_ERROR. */
+  readonly err: unknown
+  /** The names that this call's keys want, and those that were given; undefined until two want the same. */
+  names: Set<string> | undefined
+}
+
+const hasOwn = Object.prototype.hasOwnProperty
+
+/** `,"err":{…}`: the record's own error. */
+export function writeRecordError(claims: Claims): string {
+  const { prefix, err } = claims
+  const { errorKey, errorNames } = prefix.shape.schema
+  const name = prefix.shape.taken.has(errorKey) ? freeName(claims, errorKey) : errorKey
+  return `,${quoteKey(name)}${writeErrorValue(err, errorNames) ?? 'null'}`
+}
+
+/** A key whose name is taken, or whose value has a form of its own: an error, a schema's conversion. */
+export function writeWithCare(claims: Claims, key: string, value: unknown): string {
+  const { prefix, fields, err } = claims
+  const { schema, taken } = prefix.shape
+  const errored = err !== NO_ERROR
+  const isErrorKey = key === 'err' || key === schema.errorKey
+  if (isErrorKey && errored && value === err) return ''
+  const valueText = isErrorKey ? writeErrorValue(value, schema.errorNames) : convert(schema, key, value)
+  if (valueText === undefined) return ''
+  const wanted = wantedName(schema, key)
+  const bothErrors = isErrorKey && key !== 'err' && hasOwn.call(fields, 'err')
+  const foreign = wanted === key && !isErrorKey && isRenameTarget(schema, key)
+  if (!taken.has(wanted) && !foreign && !bothErrors && !(isErrorKey && errored)) {
+    return `,${quoteKey(wanted)}${valueText}`
+  }
+  if (isPresent(claims, wanted, valueText)) return ''
+  return `,${quoteKey(freeName(claims, wanted))}${valueText}`
+}
+
+function wantedName(schema: Schema, key: string): string {
+  return key === 'err' ? schema.errorKey : outputName(schema, key)
+}
+
+/** `_name`, or with as many underscores more as it takes. */
+export function freeName(claims: Claims, name: string): string {
+  const { taken, schema } = claims.prefix.shape
+  claims.names ??= new Set(Object.keys(claims.fields).map((key) => wantedName(schema, key)))
+  let free = `_${name}`
+  while (taken.has(free) || claims.names.has(free)) free = `_${free}`
+  claims.names.add(free)
+  return free
+}
+
+function isPresent({ prefix, message }: Claims, name: string, valueText: string): boolean {
+  if (name === prefix.shape.schema.messageKey) return valueText === message
+  return splitPairs(prefix.text).some((pair) => pair.name === name && pair.value === valueText)
+}
+
+function convert(schema: Schema, key: string, value: unknown): string | undefined {
+  const converter = schema.convert.get(key)
+  if (converter === undefined) return writeValue(value)
+  try {
+    return writeValue(converter(value))
+  } catch {
+    return writeValue(value)
+  }
+}
+
+/** Text of an error under the record's error key; anything may be thrown, so anything may stand here. */
+function writeErrorValue(value: unknown, names: ErrorNames): string | undefined {
+  try {
+    if (!isError(value)) return writeValue(value)
+    const walk = startWalk()
+    walk.ancestors.push(value)
+    return writeError(value, walk, names)
+  } catch (thrown) {
+    return writeThrown(thrown)
+  }
+}
