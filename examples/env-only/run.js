@@ -35,7 +35,7 @@ assert.deepEqual(messagesOf(plain.stdout), ['app started', 'settings not read'])
 // For people, as on a terminal.
 const pretty = run({ LOG_FORMAT: 'pretty', FORCE_COLOR: '1' })
 assert.match(pretty.stdout, /INFO.*app started/)
-assert.match(pretty.stdout, /\x1b\[3/)
+assert.ok(pretty.stdout.includes('\x1b['), 'coloured')
 
 // A level for everything, one for the database, one for its pool.
 const levels = run({ LOG_LEVEL: 'info,db=debug,db.pool=warn' })

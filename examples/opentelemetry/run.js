@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node'
-import { addContext, consoleTransport, createLogger, memoryTransport, withContext } from 'spoor'
+import { consoleTransport, createLogger, memoryTransport, withContext } from 'spoor'
 
 const exporter = new InMemorySpanExporter()
 const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] })
@@ -19,13 +19,12 @@ await withContext({ job_id: 'import-7' }, () =>
     logger.info('import started')
     for (const file of ['a.csv', 'b.csv']) {
       await tracer.startActiveSpan('read file', async (span) => {
-        addContext({ file })
         try {
           if (file === 'b.csv') throw new Error('no such file')
-          logger.info('file read', { rows: 120 })
+          logger.info('file read', { file, rows: 120 })
         } catch (err) {
           span.setStatus({ code: SpanStatusCode.ERROR })
-          logger.error('file not read', err)
+          logger.error('file not read', err, { file })
         } finally {
           span.end()
         }
@@ -37,11 +36,10 @@ await withContext({ job_id: 'import-7' }, () =>
 )
 logger.info('outside any span')
 
-const records = memory.records
 const spans = exporter.getFinishedSpans().map((span) => span.spanContext())
 const [first, second, outer] = spans
 assert.deepEqual(
-  records.map(({ trace_id, span_id }) => [trace_id, span_id]),
+  memory.records().map(({ trace_id, span_id }) => [trace_id, span_id]),
   [outer, first, second, outer, {}].map(({ traceId, spanId }) => [traceId, spanId]),
 )
 await provider.shutdown()

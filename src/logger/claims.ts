@@ -54,7 +54,7 @@ function wantedName(schema: Schema, key: string): string {
 }
 
 /** `_name`, or with as many underscores more as it takes. */
-export function freeName(claims: Claims, name: string): string {
+function freeName(claims: Claims, name: string): string {
   const { taken, schema } = claims.prefix.shape
   claims.names ??= new Set(Object.keys(claims.fields).map((key) => wantedName(schema, key)))
   let free = `_${name}`

@@ -35,7 +35,7 @@ export interface Pipeline {
   /** Reserved names and identity: what every prefix starts with. */
   ground: Prefix
   /** How a line of each level begins, by level number. */
-  heads: Readonly<Record<number, Head>>
+  heads: Record<number, Head>
   sink: Sink
   levels: LevelTree
   /** Level number from which records say where they were made. */

@@ -4,6 +4,7 @@ import { LEVELS } from '../config/levels.ts'
 import { selfLog } from '../config/self-log.ts'
 import { createFanout, type Fanout } from '../transports/fanout.ts'
 import { isAsJsonRewritten } from './agents.ts'
+import { asJson } from './as-json.ts'
 import { customSerializers, isDirect, makeChild, setBindings, setOwnLevel } from './child.ts'
 import { type AsJson, type Core, cellSym, type Pipeline, type Sink, voiceSym } from './core.ts'
 import { type Head, headAt, makeHeads } from './head.ts'
@@ -27,7 +28,7 @@ import {
   streamSym,
 } from './slots.ts'
 import { quote } from './text.ts'
-import { asJson, mergeMixin } from './through-pino.ts'
+import { mergeMixin } from './through-pino.ts'
 import { startTimer, time } from './timer.ts'
 import type { Fields, Logger } from './types.ts'
 

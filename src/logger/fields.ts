@@ -1,4 +1,4 @@
-import { type Claims, freeName, writeRecordError, writeWithCare } from './claims.ts'
+import { type Claims, writeRecordError, writeWithCare } from './claims.ts'
 import type { Prefix } from './prefix.ts'
 import { NO_ERROR } from './said.ts'
 import { keyText } from './shape.ts'
@@ -59,7 +59,7 @@ export function writeFields(
       }
     }
   } catch (thrown) {
-    return text + unreadable(prefix, thrown)
+    return text + unreadable(text, prefix, thrown)
   }
   return text
 }
@@ -70,7 +70,8 @@ function serialize(serializers: Serializers, key: string, value: unknown): unkno
 }
 
 /** The mark for fields whose keys can't be listed: a proxy's trap threw. */
-function unreadable(prefix: Prefix, thrown: unknown): string {
-  const claims: Claims = { prefix, fields: {}, message: '', err: NO_ERROR, names: undefined }
-  return `,${quoteKey(freeName(claims, '_unreadable'))}${writeThrown(thrown)}`
+function unreadable(text: string, prefix: Prefix, thrown: unknown): string {
+  let name = '_unreadable'
+  while (prefix.shape.taken.has(name) || text.includes(quoteKey(name))) name = `_${name}`
+  return `,${quoteKey(name)}${writeThrown(thrown)}`
 }

@@ -7,12 +7,20 @@ export interface Formatted {
   readonly rest: readonly unknown[]
 }
 
+type Stringify = (value: unknown) => string | undefined
+
 /**
  * printf as pino has it: %s %d %i %f %j %o %O %%, only where an argument is left. A plain object is taken by
  * %s %j %o %O alone, so that `'50%done', { a: 1 }` stays a message and its fields. An error that fills a
  * placeholder shows its message and remains the record's error.
+ *
+ * @param stringify JSON text of an object for %s %j %o %O; pino's redacting one where there is one
  */
-export function format(template: string, args: readonly unknown[]): Formatted {
+export function format(
+  template: string,
+  args: readonly unknown[],
+  stringify: Stringify = writeValue,
+): Formatted {
   const rest = [...args]
   const errors: unknown[] = []
   let text = ''
@@ -22,7 +30,7 @@ export function format(template: string, args: readonly unknown[]): Formatted {
     const kind = template[at + 1] as string
     if (kind === '%' || takes(kind, rest)) {
       text += template.slice(from, at)
-      text += kind === '%' ? '%' : show(kind, takeFirst(rest, errors))
+      text += kind === '%' ? '%' : showSafely(kind, takeFirst(rest, errors), stringify)
       from = at + 2
     }
     at = template.indexOf('%', Math.max(from, at + 1))
@@ -32,9 +40,10 @@ export function format(template: string, args: readonly unknown[]): Formatted {
 
 function takes(kind: string, rest: readonly unknown[]): boolean {
   if (rest.length === 0) return false
-  if ('sjoO'.includes(kind)) return true
   const next = rest[0]
-  return 'dif'.includes(kind) && (typeof next !== 'object' || next === null)
+  if (kind === 's') return true
+  if ('joO'.includes(kind)) return next !== undefined
+  return 'dif'.includes(kind) && typeof next !== 'object' && next !== undefined
 }
 
 function takeFirst(rest: unknown[], errors: unknown[]): unknown {
@@ -43,7 +52,16 @@ function takeFirst(rest: unknown[], errors: unknown[]): unknown {
   return value
 }
 
-function show(kind: string, value: unknown): string {
+/** A symbol is no number, and what a user's object says of itself may throw. */
+function showSafely(kind: string, value: unknown, stringify: Stringify): string {
+  try {
+    return show(kind, value, stringify)
+  } catch {
+    return typeof value === 'symbol' ? String(value) : '[Throws]'
+  }
+}
+
+function show(kind: string, value: unknown, stringify: Stringify): string {
   if (isError(value)) return String(value.message)
   switch (kind) {
     case 'd':
@@ -53,8 +71,10 @@ function show(kind: string, value: unknown): string {
     case 'f':
       return String(Number(value))
     case 's':
-      return typeof value === 'object' && value !== null ? (writeValue(value) ?? '') : String(value)
+      return typeof value === 'object' && value !== null ? (stringify(value) ?? '') : String(value)
     default:
-      return typeof value === 'string' && kind !== 'j' ? `'${value}'` : (writeValue(value) ?? String(value))
+      if (typeof value === 'string') return `'${value}'`
+      if (typeof value === 'function') return value.name || '<anonymous>'
+      return stringify(value) ?? String(value)
   }
 }

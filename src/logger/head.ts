@@ -3,6 +3,8 @@ import { flat, quote } from './text.ts'
 
 /** How a line of one level begins: `{"time":"…","level":"info","msg":`, kept for as long as the millisecond lasts. */
 export interface Head {
+  /** `{"level":"info"`: pino's form of it. */
+  readonly begin: string
   /** `"level":"info","msg":` */
   readonly level: string
   /** JSON texts of messages: most are literals in the code. */
@@ -17,11 +19,24 @@ const MAX_MESSAGE_LENGTH = 64
 /** The heads of all levels in a schema, by level number. */
 export function makeHeads(schema: Schema, levels: Readonly<Record<string, number>>): Record<number, Head> {
   const heads: Record<number, Head> = {}
-  for (const [name, value] of Object.entries(levels)) {
-    const level = `${JSON.stringify(schema.level(name, value)).slice(1, -1)},${JSON.stringify(schema.messageKey)}:`
-    heads[value] = { level, messages: new Map(), at: -1, text: '' }
-  }
+  for (const [name, value] of Object.entries(levels)) heads[value] = makeHead(schema, name, value)
   return heads
+}
+
+function makeHead(schema: Schema, name: string, value: number): Head {
+  const begin = JSON.stringify(schema.level(name, value)).slice(0, -1)
+  const level = `${begin.slice(1)},${JSON.stringify(schema.messageKey)}:`
+  return { begin, level, messages: new Map(), at: -1, text: '' }
+}
+
+/** The head of a level, made where a child brought a level of its own. */
+export function headFor(
+  { schema, heads }: { readonly schema: Schema; readonly heads: Record<number, Head> },
+  labels: Readonly<Record<number, string>>,
+  num: number,
+): Head {
+  heads[num] ??= makeHead(schema, labels[num] ?? String(num), num)
+  return heads[num]
 }
 
 /** The head of a record made at `now`. */

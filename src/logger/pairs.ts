@@ -1,3 +1,5 @@
+import { quoteKey } from './text.ts'
+
 /** One `"name":value` of a line's text; the value is JSON text. */
 export interface Pair {
   readonly name: string
@@ -19,6 +21,13 @@ export function splitPairs(text: string): Pair[] {
     at = end
   }
   return pairs
+}
+
+/** The text of pairs: `,"a":1,"b":2`. */
+export function textOfPairs(pairs: readonly Pair[]): string {
+  let text = ''
+  for (const { name, value } of pairs) text += `,${quoteKey(name)}${value}`
+  return text
 }
 
 function unquote(text: string): string {

@@ -2,7 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel'
 import type { Scope } from '../context/scope.ts'
 import { strayScope } from './bound.ts'
 import { type Core, scopeSym, voiceSym } from './core.ts'
-import { type Head, headAt, messageText } from './head.ts'
+import { headAt, headFor, messageText } from './head.ts'
 import { sourceField, writeLine } from './line.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { type Prefix, prefixHere, prefixIn } from './prefix.ts'
@@ -37,7 +37,7 @@ export function record(
     const own = loggerPrefix(core, voice)
     const prefix: Prefix = scope === undefined ? prefixHere(own) : prefixIn(scope, own, undefined)
     const { schema, sink } = pipeline
-    const head = pipeline.heads[num] as Head
+    const head = pipeline.heads[num] ?? headFor(pipeline, core.levels.labels, num)
     const begin = headAt(head, schema, pipeline.now())
     const place = source === '' ? '' : sourceField(schema, source)
     const message = messageText(head, msg)

@@ -20,6 +20,7 @@ export const stringifiersSym: typeof symbols.stringifiersSym = symbols.stringifi
 export const stringifySafeSym: typeof symbols.stringifySafeSym = symbols.stringifySafeSym
 export const stringifySym: typeof symbols.stringifySym = symbols.stringifySym
 export const timeSym: typeof symbols.timeSym = symbols.timeSym
+export const wildcardFirstSym: typeof symbols.wildcardFirstSym = symbols.wildcardFirstSym
 export const writeSym: typeof symbols.writeSym = symbols.writeSym
 // pino's types do not name this one.
 export const msgPrefixSym = (symbols as unknown as Record<string, symbol>).msgPrefixSym as symbol

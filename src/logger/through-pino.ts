@@ -1,25 +1,30 @@
-import { tracingChannel } from 'node:diagnostics_channel'
 import { runInScope, type Scope } from '../context/scope.ts'
-import { type AsJson, type Core, voiceSym } from './core.ts'
-import { writeFields } from './fields.ts'
-import { type Head, headOf } from './head.ts'
-import { sourceField, writeLine } from './line.ts'
+import { type Core, voiceSym } from './core.ts'
 import { NO_ERROR } from './said.ts'
-import { loggerPrefix } from './logger-prefix.ts'
-import { type Prefix, prefixHere } from './prefix.ts'
-import type { Schema } from './schema.ts'
-import { asJsonSym, chindingsSym, formattersSym, serializersSym, writeSym } from './slots.ts'
-import { quote, quoteKey } from './text.ts'
+import { writeSym } from './slots.ts'
 import type { Fields } from './types.ts'
+import { writeThrown } from './walk.ts'
 
-const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
+export const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
 
-const channel = tracingChannel('pino_asJson')
+/** What a record is, beyond what pino's functions have room for. */
+export interface Passage {
+  /** JSON text of the call's place, or ''. */
+  readonly source: string
+  /** The record's own error, or NO_ERROR: in pino's object it stands under the error key. */
+  readonly err: unknown
+  /** The call's own key by the one that it has in pino's object, where the error took its place. */
+  readonly renamed: ReadonlyMap<string, string>
+  /** Trace keys that an agent's mixin gave the record on its way. */
+  agentTrace: Fields | undefined
+}
 
-/** The place of the record that is on its way through pino, whose functions have no room for it. */
-let source = ''
-/** Trace keys that an agent's mixin gave the record on its way. */
-let agentTrace: Fields | undefined
+let passing: Passage | undefined
+
+/** The record that is on its way through pino right now. */
+export function currentPassage(): Passage | undefined {
+  return passing
+}
 
 /**
  * The way of a record where others take part: pino's write (mixin, hooks, metadata, the stream that
@@ -31,40 +36,63 @@ export function throughPino(
   msg: string,
   fields: Fields | undefined,
   err: unknown,
-  place: string,
+  source: string,
   scope: Scope | undefined,
 ): void {
-  source = place
-  agentTrace = undefined
+  const outer = passing
+  const renamed = new Map<string, string>()
+  const obj = pack(core[voiceSym].pipeline.schema.errorKey, fields, err, renamed)
+  // A mixin or a hook may log: the outer record goes on with what it had.
+  passing = { source, err, renamed, agentTrace: undefined }
   try {
-    const obj = withError(core, fields, err)
     const write = (): void => core[writeSym](obj, msg, num)
     if (scope === undefined) write()
     else runInScope(scope, write)
   } finally {
-    source = ''
-    agentTrace = undefined
+    passing = outer
   }
 }
 
-/** The object that pino merges a mixin into: a copy, because the caller's must not be written to. */
-function withError(core: Core, fields: Fields | undefined, err: unknown): Fields {
-  if (fields === undefined && err === NO_ERROR) return {}
-  const { errorKey } = core[voiceSym].pipeline.schema
+/** The object that pino and the agents see: a copy, because a mixin is merged into it. */
+function pack(
+  errorKey: string,
+  fields: Fields | undefined,
+  err: unknown,
+  renamed: Map<string, string>,
+): Fields {
   const copy: Record<string, unknown> = {}
-  for (const key of Object.keys(fields ?? {})) {
-    const name = err !== NO_ERROR && (key === errorKey || key === 'err') ? `_${key}` : key
-    copy[name] = readSafely(fields as Fields, key)
+  const errored = err !== NO_ERROR
+  try {
+    for (const key of fields === undefined ? [] : Object.keys(fields)) {
+      const clashes = errored && (key === errorKey || key === 'err')
+      if (clashes && (fields as Fields)[key] === err) continue
+      const name = clashes ? freeKey(fields as Fields, renamed, key) : key
+      if (clashes) renamed.set(name, key)
+      copyKey(copy, name, fields as Fields, key)
+    }
+  } catch (thrown) {
+    copy._unreadable = JSON.parse(writeThrown(thrown))
   }
-  if (err !== NO_ERROR) copy[errorKey] = err
+  if (errored) copy[errorKey] = err
   return copy
 }
 
-function readSafely(fields: Fields, key: string): unknown {
+function freeKey(fields: Fields, renamed: ReadonlyMap<string, string>, key: string): string {
+  let free = `_${key}`
+  while (Object.hasOwn(fields, free) || renamed.has(free)) free = `_${free}`
+  return free
+}
+
+/** Copies one key, `__proto__` too; a getter that throws goes on throwing, for the line writer to mark it. */
+export function copyKey(to: object, name: string, from: Fields, key: string): void {
   try {
-    return fields[key]
+    const value = from[key]
+    Object.defineProperty(to, name, { value, enumerable: true, configurable: true, writable: true })
   } catch (thrown) {
-    return `[Throws: ${thrown instanceof Error ? thrown.message : 'unreadable error'}]`
+    const get = (): never => {
+      throw thrown
+    }
+    Object.defineProperty(to, name, { get, enumerable: true, configurable: true })
   }
 }
 
@@ -73,105 +101,13 @@ function readSafely(fields: Fields, key: string): unknown {
  * can't be forged by a call. (OpenTelemetry's instrumentation sets its mixin after we are made.)
  */
 export function mergeMixin(obj: object, mixin: object): object {
-  const given = mixin as Record<string, unknown>
-  if (TRACE_KEYS.some((key) => key in given)) {
-    agentTrace = Object.fromEntries(TRACE_KEYS.filter((key) => key in given).map((key) => [key, given[key]]))
-    for (const key of TRACE_KEYS) delete given[key]
+  const merged = {}
+  const trace: Record<string, unknown> = {}
+  for (const key of Object.keys(mixin ?? {})) {
+    const isTrace = passing !== undefined && (TRACE_KEYS as readonly string[]).includes(key)
+    copyKey(isTrace ? trace : merged, key, mixin as Fields, key)
   }
-  return Object.assign(given, obj)
-}
-
-/** The prefix here, with the trace that an agent gave where we have none. */
-function agentPrefix(prefix: Prefix): Prefix {
-  if (agentTrace === undefined || prefix.text.includes(',"trace_id":')) return prefix
-  let { text } = prefix
-  for (const key of Object.keys(agentTrace)) text += `,${quoteKey(key)}${quote(String(agentTrace[key]))}`
-  return { text, shape: prefix.shape }
-}
-
-/** Our asJson: pino's signature and tracing channel, our line. */
-export const asJson: AsJson = function asJson(this: Core, obj, msg, num, time): string {
-  const foreign = foreignAsJson(this)
-  // pino's own asJson publishes by itself.
-  if (foreign !== undefined) return foreignLine(this, foreign, obj, msg, num, time)
-  if (!channel.start.hasSubscribers && !channel.end.hasSubscribers) return ourLine(this, obj, msg, num, time)
-  // biome-ignore lint/complexity/noArguments: subscribers compare the arguments object of start and end
-  const store = { instance: this, arguments }
-  return channel.traceSync(ourLine, store, null, this, obj, msg, num, time) as string
-}
-
-function foreignAsJson(core: Core): AsJson | undefined {
-  const { pipeline, redacts } = core[voiceSym]
-  return pipeline.foreignAsJson ?? (redacts ? pinoAsJson(core) : undefined)
-}
-
-/** The asJson of pino's prototype, below all that was put on the instance. */
-export function pinoAsJson(core: Core): AsJson {
-  let proto: object = core
-  let found: AsJson = core[asJsonSym]
-  for (let next = Object.getPrototypeOf(proto); next !== null; next = Object.getPrototypeOf(proto)) {
-    proto = next
-    if (Object.hasOwn(proto, asJsonSym)) found = (proto as Core)[asJsonSym]
-  }
-  return found
-}
-
-function ourLine(core: Core, obj: Fields, msg: string | undefined, num: number, time: string): string {
-  const { pipeline, serializers } = core[voiceSym]
-  const prefix = agentPrefix(prefixHere(loggerPrefix(core, core[voiceSym])))
-  const head = headOf(pipeline.heads[num] as Head, time)
-  const fields = formatFields(core, obj)
-  const message = quote(serializeMessage(core, msg))
-  return writeLine(prefix, head, message, fields, NO_ERROR, placeText(pipeline.schema), serializers)
-}
-
-/**
- * A line by an asJson that is not ours. It gets a view of the logger whose bindings are the whole prefix, and
- * values that are already safe, serialised and under unique keys: what it writes is valid whatever was logged.
- */
-function foreignLine(
-  core: Core,
-  foreign: AsJson,
-  obj: Fields,
-  msg: string | undefined,
-  num: number,
-  time: string,
-): string {
-  const voice = core[voiceSym]
-  const prefix = agentPrefix(prefixHere(loggerPrefix(core, voice)))
-  const message = serializeMessage(core, msg)
-  const text = writeFields('', prefix, formatFields(core, obj), quote(message), false, voice.serializers)
-  const view = Object.create(core, {
-    [chindingsSym]: { value: prefix.text + placeText(voice.pipeline.schema) },
-    [serializersSym]: { value: Object.create(null) },
-    [formattersSym]: { value: { ...core[formattersSym], log: undefined } },
-  }) as Core
-  return foreign.call(view, JSON.parse(`{${text.slice(1)}}`) as Fields, message, num, time)
-}
-
-function placeText(schema: Schema): string {
-  return source === '' ? '' : sourceField(schema, source)
-}
-
-function formatFields(core: Core, obj: Fields): Fields {
-  const { log } = core[formattersSym]
-  if (log === undefined) return obj
-  try {
-    return log(obj) ?? {}
-  } catch (thrown) {
-    core[voiceSym].pipeline.fail('formatters.log threw; the fields are written unformatted', thrown)
-    return obj
-  }
-}
-
-function serializeMessage(core: Core, msg: string | undefined): string {
-  const { pipeline, serializers } = core[voiceSym]
-  const serializer = serializers?.[pipeline.schema.messageKey]
-  if (serializer === undefined) return msg ?? ''
-  try {
-    return String(serializer(msg ?? ''))
-  } catch (thrown) {
-    pipeline.fail('the serializer of the message threw; the message is written as it is', thrown)
-    return msg ?? ''
-  }
+  if (passing !== undefined && Object.keys(trace).length > 0) passing.agentTrace = trace
+  for (const key of Object.keys(obj)) copyKey(merged, key, obj as Fields, key)
+  return merged
 }

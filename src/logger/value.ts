@@ -11,8 +11,15 @@ export const MAX_ENTRIES = 256
 const MAX_NODES = 10_000
 const BUFFER_PREVIEW = 32
 
+/** An Error of this realm or another's; a proxy whose traps throw is none. */
 export function isError(value: unknown): value is Error {
-  return value instanceof Error || types.isNativeError(value)
+  if (typeof value !== 'object' || value === null) return false
+  if (types.isNativeError(value)) return true
+  try {
+    return value instanceof Error
+  } catch {
+    return false
+  }
 }
 
 /**
@@ -75,24 +82,35 @@ function writeObject(value: object, walk: Walk): string | undefined {
 
 function writeSpecial(value: object, walk: Walk): string | undefined {
   if (isError(value)) return writeError(value, walk)
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'null' : `"${value.toISOString()}"`
+  if (types.isDate(value)) return writeDate(value)
   if (ArrayBuffer.isView(value)) return writeView(value, walk)
+  if (types.isAnyArrayBuffer(value)) return writeBytes(Buffer.from(value))
   const { toJSON } = value as { toJSON?: unknown }
   if (typeof toJSON === 'function') return writeToJson(value, toJSON, walk)
-  if (value instanceof Map) return writeMap(value, walk)
-  if (value instanceof Set) return writeList(value, value.size, walk)
-  if (value instanceof RegExp) return quote(String(value))
-  if (
-    value instanceof String ||
-    value instanceof Number ||
-    value instanceof Boolean ||
-    value instanceof BigInt
-  ) {
-    return writeValue(value.valueOf())
-  }
+  if (types.isMap(value)) return writeMap(value, walk)
+  if (types.isSet(value)) return writeList(Set.prototype.values.call(value), value.size, walk)
+  if (types.isRegExp(value)) return quote(String(value))
+  if (types.isBoxedPrimitive(value)) return writeBoxed(value)
   if (types.isPromise(value)) return '"[Promise]"'
-  if (value instanceof WeakMap || value instanceof WeakSet) return '"[Weak collection]"'
+  if (types.isWeakMap(value) || types.isWeakSet(value)) return '"[Weak collection]"'
   return writeEntries(value, walk)
+}
+
+// By the prototypes' own methods: a subclass may answer anything.
+function writeDate(date: Date): string {
+  const time = Date.prototype.getTime.call(date)
+  return Number.isNaN(time) ? 'null' : `"${new Date(time).toISOString()}"`
+}
+
+function writeBoxed(value: object): string | undefined {
+  for (const { prototype } of [String, Number, Boolean, BigInt, Symbol]) {
+    try {
+      return writeValue(prototype.valueOf.call(value))
+    } catch {
+      // It boxes another type.
+    }
+  }
+  return undefined
 }
 
 function writeToJson(value: object, toJSON: unknown, walk: Walk): string | undefined {
@@ -106,7 +124,7 @@ function writeToJson(value: object, toJSON: unknown, walk: Walk): string | undef
 }
 
 function writeSpecialOnce(json: object, walk: Walk): string | undefined {
-  return 'toJSON' in json && !(json instanceof Date) ? writeEntries(json, walk) : writeSpecial(json, walk)
+  return 'toJSON' in json && !types.isDate(json) ? writeEntries(json, walk) : writeSpecial(json, walk)
 }
 
 function writeEntries(value: object, walk: Walk): string {
@@ -147,10 +165,11 @@ function writeList(values: Iterable<unknown>, length: number, walk: Walk): strin
 }
 
 function writeMap(map: Map<unknown, unknown>, walk: Walk): string {
-  for (const key of map.keys()) if (typeof key !== 'string') return writeList(map, map.size, walk)
+  const entries = (): IterableIterator<[unknown, unknown]> => Map.prototype.entries.call(map)
+  for (const [key] of entries()) if (typeof key !== 'string') return writeList(entries(), map.size, walk)
   let text = ''
   let count = 0
-  for (const [key, value] of map as Map<string, unknown>) {
+  for (const [key, value] of entries() as IterableIterator<[string, unknown]>) {
     if (count === MAX_ENTRIES) {
       text += `,${quote(freeKey(map, '…'))}:"${map.size - count} more"`
       break
@@ -163,13 +182,16 @@ function writeMap(map: Map<unknown, unknown>, walk: Walk): string {
 }
 
 function writeView(view: ArrayBufferView, walk: Walk): string {
-  if (view instanceof Uint8Array || view instanceof DataView) {
-    const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength)
-    const more = bytes.length > BUFFER_PREVIEW ? '…' : ''
-    return `"[${bytes.length} bytes: ${bytes.toString('hex', 0, BUFFER_PREVIEW)}${more}]"`
+  if (types.isUint8Array(view) || types.isDataView(view)) {
+    return writeBytes(Buffer.from(view.buffer, view.byteOffset, view.byteLength))
   }
   const list = view as unknown as ArrayLike<unknown> & Iterable<unknown>
   return writeList(list, list.length, walk)
+}
+
+function writeBytes(bytes: Buffer): string {
+  const more = bytes.length > BUFFER_PREVIEW ? '…' : ''
+  return `"[${bytes.length} bytes: ${bytes.toString('hex', 0, BUFFER_PREVIEW)}${more}]"`
 }
 
 function freeKey(owner: object, wanted: string): string {

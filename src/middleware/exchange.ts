@@ -36,23 +36,35 @@ export interface Exchange<Req> extends Identity {
   /** The first error that was told of; NOTHING where there was none. */
   error: unknown
   done: boolean
+  /** What is at req.log, where that is made when it is asked for. */
+  logger: unknown
+  /** Express's route, and the path at which its router is mounted. */
+  route: { readonly path?: unknown } | undefined
+  mount: string
 }
 
 export const NOTHING: unique symbol = Symbol.for('spoor.v0.nothing.1')
 
-const exchangeSym: unique symbol = Symbol.for('spoor.v0.exchange.1')
+// One slot for both: every property that is added to a request costs a slow transition of its shape.
+const trackSym: unique symbol = Symbol.for('spoor.v0.exchange.1')
 interface Tracked {
-  [exchangeSym]?: Exchange<unknown>
+  [trackSym]?: Exchange<unknown> | Identity
 }
 
-/** Makes an exchange known to whoever has its raw request. */
-export function track<Req>(raw: object, exchange: Exchange<Req>): void {
-  ;(raw as Tracked)[exchangeSym] = exchange as Exchange<unknown>
+/** Makes an exchange, or the identity that it will have, known to whoever has its raw request. */
+export function track<Req>(raw: object, tracked: Exchange<Req> | Identity): void {
+  ;(raw as Tracked)[trackSym] = tracked as Exchange<unknown> | Identity
 }
 
 /** The exchange of a raw request that a requestLogger has seen. */
 export function exchangeOf(raw: object): Exchange<unknown> | undefined {
-  return (raw as Tracked)[exchangeSym]
+  const tracked = (raw as Tracked)[trackSym]
+  return tracked !== undefined && 'res' in tracked ? tracked : undefined
+}
+
+/** The identity of a raw request that has been identified. */
+export function identityOf(raw: object): Identity | undefined {
+  return (raw as Tracked)[trackSym]
 }
 
 /** Tells, in one line for each place, what failed in logging: no request may feel it. */

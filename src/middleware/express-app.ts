@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from '../logger/types.ts'
-import { exchangeOf } from './exchange.ts'
-import { noteError } from './request.ts'
+import { type Exchange, exchangeOf } from './exchange.ts'
+import { noteError, requestLog } from './request.ts'
 
 /** What of a request of Express 4 and 5 is used. */
 export interface ExpressRequest extends IncomingMessage {
@@ -11,9 +11,7 @@ export interface ExpressRequest extends IncomingMessage {
   readonly baseUrl?: string
   readonly ip?: string
   readonly body?: unknown
-  readonly route?: { readonly path?: unknown }
-  [mountSym]?: string
-  [routeSym]?: ExpressRequest['route']
+  readonly route?: { readonly path?: unknown } | undefined
 }
 
 type Next = (err?: unknown) => void
@@ -33,9 +31,6 @@ export interface ExpressApp {
   readonly lazyrouter?: unknown
   readonly router?: { readonly stack: Layer[] }
 }
-
-const mountSym = Symbol('spoor.mount')
-const routeSym = Symbol('spoor.route')
 
 /** An app that never stops growing must not grow by our observers too. */
 const MAX_OBSERVERS = 16
@@ -59,7 +54,7 @@ export function watchApp(app: ExpressApp): void {
   if (watch === undefined) {
     watch = { layers: -1, observers: 0 }
     watches.set(app, watch)
-    rememberMount(app.request)
+    extendRequest(app.request)
   }
   const stack = stackOf(app)
   if (stack === undefined || stack.length === watch.layers) return
@@ -105,19 +100,51 @@ function wrap(layer: Layer): void {
 }
 
 /**
- * By the end of a request that failed, Express has taken back the path that its router is mounted at. So it is
- * kept when the route is set; on the app's own request prototype, which is there to be extended.
+ * Gives an app's requests `log`, and a `route` that remembers where its router is mounted: by the end of a request
+ * that failed, Express has taken that path back. On the app's own request prototype, which is there to be
+ * extended, because a property added to each request costs more than all else that is done at its start.
  */
-function rememberMount(prototype: object): void {
-  Object.defineProperty(prototype, 'route', {
+function extendRequest(prototype: object): void {
+  define(
+    prototype,
+    'route',
+    (exchange) => exchange.route,
+    (exchange, route: Exchange<unknown>['route'], req) => {
+      exchange.route = route
+      exchange.mount = req.baseUrl ?? ''
+    },
+  )
+  define(
+    prototype,
+    'log',
+    (exchange) => {
+      exchange.logger ??= requestLog(exchange)
+      return exchange.logger
+    },
+    (exchange, logger) => {
+      exchange.logger = logger
+    },
+  )
+}
+
+/** A property kept in the exchange; a request that has none gets one of its own. */
+function define<V>(
+  prototype: object,
+  name: string,
+  read: (exchange: Exchange<unknown>) => V,
+  write: (exchange: Exchange<unknown>, value: V, req: ExpressRequest) => void,
+): void {
+  Object.defineProperty(prototype, name, {
     configurable: true,
     enumerable: true,
     get(this: ExpressRequest) {
-      return this[routeSym]
+      const exchange = exchangeOf(this)
+      return exchange === undefined ? undefined : read(exchange)
     },
-    set(this: ExpressRequest, route: ExpressRequest['route']) {
-      this[routeSym] = route
-      this[mountSym] = this.baseUrl ?? ''
+    set(this: ExpressRequest, value: V) {
+      const exchange = exchangeOf(this)
+      if (exchange !== undefined) write(exchange, value, this)
+      else Object.defineProperty(this, name, { value, writable: true, configurable: true, enumerable: true })
     },
   })
 }
@@ -129,6 +156,6 @@ export function routeOf(req: ExpressRequest): string | undefined {
   const path = req.route?.path
   if (path === undefined) return undefined
   const pattern = Array.isArray(path) ? path.map(String).join(',') : String(path)
-  const mount = req[mountSym] ?? req.baseUrl ?? ''
+  const mount = exchangeOf(req)?.mount ?? req.baseUrl ?? ''
   return (mount !== '' && pattern === '/' ? mount : mount + pattern).slice(0, MAX_ROUTE)
 }

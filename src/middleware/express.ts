@@ -66,8 +66,7 @@ function tryBegin(
     if (log.responseHeader !== false && !res.headersSent) {
       res.setHeader(log.responseHeader, exchange.scope.fields.request_id as string)
     }
-    req.log = requestLog(exchange)
-    if (req.app !== undefined) tryWatch(req.app)
+    if (req.app === undefined || !tryWatch(req.app)) req.log = requestLog(exchange)
     return exchange
   } catch (thrown) {
     told('start', thrown)
@@ -75,10 +74,13 @@ function tryBegin(
   }
 }
 
-function tryWatch(app: ExpressApp): void {
+/** False where the app could not be made to give its requests a log. */
+function tryWatch(app: ExpressApp): boolean {
   try {
     watchApp(app)
+    return true
   } catch (thrown) {
     told('errors of the app', thrown)
+    return false
   }
 }

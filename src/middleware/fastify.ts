@@ -13,7 +13,7 @@ import { currentScope, runInScope, type Scope } from '../context/scope.ts'
 import { boundTo } from '../logger/bound.ts'
 import type { Logger } from '../logger/types.ts'
 import { isSpoorLogger } from '../logger/write.ts'
-import { exchangeOf, type Framework, type Identity, told } from './exchange.ts'
+import { exchangeOf, type Framework, type Identity, identityOf, told, track } from './exchange.ts'
 import { createRequestLog, type RequestLog, type RequestLoggerOptions } from './options.ts'
 import { begin, identify, noteError } from './request.ts'
 
@@ -49,12 +49,7 @@ interface Setup {
 }
 
 const setupSym = Symbol.for('spoor.v0.fastify.1')
-const identitySym = Symbol('spoor.identity')
 const LABEL = 'request_id'
-
-interface Marked extends IncomingMessage {
-  [identitySym]?: Identity
-}
 
 const FASTIFY: Framework<FastifyRequest> = {
   target: (req) => req.originalUrl,
@@ -88,14 +83,14 @@ export function fastifyLogging(options: Options = {}): FastifyLogging {
   }
 }
 
-function idOf(setup: Setup, raw: Marked): string {
+function idOf(setup: Setup, raw: IncomingMessage): string {
   const identity = identify(setup.log, raw)
-  raw[identitySym] = identity
+  track(raw, identity)
   return identity.scope.fields.request_id as string
 }
 
 const childLoggerFactory: ChildFactory = (logger, bindings, options, raw) => {
-  const identity = (raw as Marked)[identitySym]
+  const identity = identityOf(raw)
   if (identity === undefined || !isSpoorLogger(logger)) return logger.child(bindings, options)
   return bound(isEmpty(options) ? logger : logger.child({}, options), identity.scope)
 }
@@ -195,11 +190,11 @@ function logOf(fastify: FastifyInstance, setup: Setup | undefined, own: Options)
 }
 
 function start(log: Log, request: FastifyRequest, reply: FastifyReply, silent: boolean): Scope | undefined {
-  const raw = request.raw as Marked
+  const { raw } = request
   try {
     if (exchangeOf(raw) !== undefined) return undefined
-    const known = raw[identitySym]
-    const identity = known ?? identityOf(log, request)
+    const known = identityOf(raw)
+    const identity = known ?? identityHere(log, request)
     const { scope } = begin(log, FASTIFY, request, raw, reply.raw, identity)
     if (log.responseHeader !== false) reply.header(log.responseHeader, scope.fields.request_id as string)
     if (log.headers !== false) replies.set(request, reply)
@@ -215,7 +210,7 @@ function start(log: Log, request: FastifyRequest, reply: FastifyReply, silent: b
 const COUNTED = /^req-[0-9a-z]+$/
 
 /** An id that the app makes in its own way is the request's. */
-function identityOf(log: Log, request: FastifyRequest): Identity {
+function identityHere(log: Log, request: FastifyRequest): Identity {
   const identity = identify(log, request.raw)
   const { id } = request
   if (typeof id !== 'string' || COUNTED.test(id) || !REQUEST_ID_PATTERN.test(id)) return identity

@@ -64,14 +64,17 @@ export function begin<Req>(
     sentBefore: queued ? undefined : socket.bytesWritten,
     error: NOTHING,
     done: false,
+    logger: undefined,
+    route: undefined,
+    mount: '',
   }
   track(raw, exchange)
   const close = (): void => complete(exchange)
-  res.once('close', close)
+  res.on('close', close)
   // A pipelined response that waits for its turn hears nothing of the end of its connection.
   if (queued) {
     socket.once('close', close)
-    res.once('close', () => socket.removeListener('close', close))
+    res.on('close', () => socket.removeListener('close', close))
   }
   if (log.getUser !== undefined) askUser(exchange, log.getUser)
   return exchange

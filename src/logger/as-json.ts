@@ -1,0 +1,162 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+import { type AsJson, type Core, voiceSym } from './core.ts'
+import { writeFields } from './fields.ts'
+import { type Head, headFor, headOf } from './head.ts'
+import { sourceField, writeLine } from './line.ts'
+import { loggerPrefix } from './logger-prefix.ts'
+import { splitPairs, textOfPairs } from './pairs.ts'
+import { type Prefix, pairsOf, prefixHere } from './prefix.ts'
+import { redactText } from './redaction.ts'
+import { NO_ERROR, type Said } from './said.ts'
+import { outputName, type Schema } from './schema.ts'
+import { asJsonSym, chindingsSym, formattersSym, lsCacheSym, messageKeySym, serializersSym } from './slots.ts'
+import { quote } from './text.ts'
+import { copyKey, currentPassage, TRACE_KEYS } from './through-pino.ts'
+import type { Fields } from './types.ts'
+
+const channel = tracingChannel('pino_asJson')
+
+/** Our asJson: pino's signature and tracing channel, our line. */
+export const asJson: AsJson = function asJson(this: Core, obj, msg, num, time): string {
+  const foreign = foreignAsJson(this)
+  // pino's own asJson publishes by itself.
+  if (foreign !== undefined) return foreignLine(this, foreign, obj, msg, num, time)
+  if (!channel.start.hasSubscribers && !channel.end.hasSubscribers) return ourLine(this, obj, msg, num, time)
+  // biome-ignore lint/complexity/noArguments: subscribers compare the arguments object of start and end
+  const store = { instance: this, arguments }
+  return channel.traceSync(ourLine, store, null, this, obj, msg, num, time) as string
+}
+
+function foreignAsJson(core: Core): AsJson | undefined {
+  const { pipeline, redacts } = core[voiceSym]
+  return pipeline.foreignAsJson ?? (redacts ? pinoAsJson(core) : undefined)
+}
+
+/** The asJson of pino's prototype, below all that was put on the instance. */
+function pinoAsJson(core: Core): AsJson {
+  let found: AsJson = core[asJsonSym]
+  for (let proto = core; proto !== null; proto = Object.getPrototypeOf(proto) as Core) {
+    if (Object.hasOwn(proto, asJsonSym)) found = proto[asJsonSym]
+  }
+  return found
+}
+
+function headHere(core: Core, num: number): Head {
+  return headFor(core[voiceSym].pipeline, core.levels.labels, num)
+}
+
+function ourLine(core: Core, obj: Fields, msg: string | undefined, num: number, time: string): string {
+  const voice = core[voiceSym]
+  const { schema } = voice.pipeline
+  const prefix = prefixWithAgent(prefixHere(loggerPrefix(core, voice)))
+  const said = unpack(core, obj, msg)
+  const head = headOf(headHere(core, num), time)
+  return writeLine(prefix, head, quote(said.msg), said.fields, said.err, placeText(schema), voice.serializers)
+}
+
+/**
+ * A line by an asJson that is not ours. It gets a view of the logger whose bindings are the whole prefix, and
+ * values that are already safe, serialised and under unique keys: what it writes is valid whatever was logged.
+ */
+function foreignLine(
+  core: Core,
+  foreign: AsJson,
+  obj: Fields,
+  msg: string | undefined,
+  num: number,
+  time: string,
+): string {
+  const voice = core[voiceSym]
+  const { schema, fail } = voice.pipeline
+  const bare = prefixWithAgent(prefixHere(loggerPrefix(core, voice)))
+  const prefix = voice.redacts ? { text: redactPrefix(core, bare.text), shape: bare.shape } : bare
+  const said = unpack(core, obj, msg)
+  const message = quote(said.msg)
+  const text = writeFields('', prefix, said.fields ?? {}, message, said.err, voice.serializers)
+  const view = Object.create(core, {
+    [chindingsSym]: { value: prefix.text + placeText(schema) },
+    [serializersSym]: { value: Object.create(null) },
+    [formattersSym]: { value: { ...core[formattersSym], log: undefined } },
+    [lsCacheSym]: { value: { [num]: headHere(core, num).begin } },
+    [messageKeySym]: { value: quote(schema.messageKey).slice(1, -1) },
+  }) as Core
+  try {
+    return foreign.call(view, JSON.parse(`{${text.slice(1)}}`) as Fields, said.msg, num, time)
+  } catch (thrown) {
+    fail("another's asJson, or redact's censor, threw; the record is written without its fields", thrown)
+    const head = headOf(headHere(core, num), time)
+    return writeLine(prefix, head, message, undefined, NO_ERROR, placeText(schema), undefined)
+  }
+}
+
+function placeText(schema: Schema): string {
+  const source = currentPassage()?.source ?? ''
+  return source === '' ? '' : sourceField(schema, source)
+}
+
+/** The trace that an agent gave takes the place of ours. */
+function prefixWithAgent(prefix: Prefix): Prefix {
+  const given = currentPassage()?.agentTrace
+  if (given === undefined) return prefix
+  const { schema } = prefix.shape
+  const names = TRACE_KEYS.map((key) => outputName(schema, key))
+  const others = splitPairs(prefix.text).filter(({ name }) => !names.includes(name))
+  return { text: textOfPairs([...others, ...pairsOf(schema, given)]), shape: prefix.shape }
+}
+
+/** What pino redacts is bindings and fields; ours has the scope's fields besides. */
+function redactPrefix(core: Core, text: string): string {
+  const done = new Set(splitPairs(core[chindingsSym]).map(({ name }) => name))
+  const pairs = splitPairs(text).flatMap(({ name, value }) => {
+    const kept = done.has(name) ? value : redactText(core, name, value)
+    return kept === undefined ? [] : [{ name, value: kept }]
+  })
+  return textOfPairs(pairs)
+}
+
+/** What was said, from what pino and its hooks made of it. */
+function unpack(core: Core, obj: Fields, msg: string | undefined): Said {
+  const formatted = formatFields(core, obj)
+  const message = serializeMessage(core, msg)
+  const passage = currentPassage()
+  const { errorKey } = core[voiceSym].pipeline.schema
+  if (passage === undefined || passage.err === NO_ERROR || !holds(formatted, errorKey, passage.err)) {
+    return { msg: message, fields: formatted, err: NO_ERROR }
+  }
+  const fields = {}
+  for (const key of Object.keys(formatted)) {
+    if (key !== errorKey) copyKey(fields, passage.renamed.get(key) ?? key, formatted, key)
+  }
+  return { msg: message, fields, err: passage.err }
+}
+
+function holds(fields: Fields, key: string, value: unknown): boolean {
+  try {
+    return Object.is(fields[key], value)
+  } catch {
+    return false
+  }
+}
+
+function formatFields(core: Core, obj: Fields): Fields {
+  const { log } = core[formattersSym]
+  if (log === undefined) return obj
+  try {
+    return log(obj) ?? {}
+  } catch (thrown) {
+    core[voiceSym].pipeline.fail('formatters.log threw; the fields are written unformatted', thrown)
+    return obj
+  }
+}
+
+function serializeMessage(core: Core, msg: string | undefined): string {
+  const { pipeline, serializers } = core[voiceSym]
+  const serializer = serializers?.[pipeline.schema.messageKey]
+  if (serializer === undefined) return msg ?? ''
+  try {
+    return String(serializer(msg ?? ''))
+  } catch (thrown) {
+    pipeline.fail('the serializer of the message threw; the message is written as it is', thrown)
+    return msg ?? ''
+  }
+}
