@@ -21,8 +21,8 @@ async function readVariables() {
     write: false,
   })
   const code = Buffer.from(outputFiles[0].contents).toString('base64')
-  const { ALL_VARIABLES } = await import(`data:text/javascript;base64,${code}`)
-  return ALL_VARIABLES
+  const { allVariables } = await import(`data:text/javascript;base64,${code}`)
+  return allVariables()
 }
 
 function cell(text) {

@@ -1,8 +1,34 @@
-export { captureContext, continueContext } from './context/carrier.ts'
-export { addContext, bindContext, withContext } from './context/scope.ts'
+export type { Identity } from './config/identity.ts'
+export type { LevelName, LevelOrSilent } from './config/levels.ts'
+export { type Carrier, captureContext, continueContext } from './context/carrier.ts'
+export { disableOutbound, enableOutbound, injectHeaders, type OutboundOptions } from './context/outbound.ts'
+export { bindContext, type ContextFields, withContext } from './context/scope.ts'
+export { addContext } from './logger/context.ts'
 export { createLogger } from './logger/create.ts'
-export { configure, getLevels, getLogger, logger, setLevel, shutdown, stats } from './logger/default.ts'
-export { consoleTransport } from './transports/console.ts'
-export { fileTransport } from './transports/file.ts'
-export { memoryTransport } from './transports/memory.ts'
-export { streamTransport } from './transports/stream.ts'
+export {
+  configure,
+  getLevels,
+  getLogger,
+  logger,
+  type SetLevelOptions,
+  setLevel,
+  shutdown,
+  stats,
+} from './logger/default.ts'
+export type { LoggerOptions } from './logger/options.ts'
+export type { SchemaName } from './logger/schema.ts'
+export type {
+  ChildOptions,
+  EndTimer,
+  Fields,
+  LogFields,
+  LogFn,
+  Logger,
+  TimerOptions,
+} from './logger/types.ts'
+export { type ConsoleTransportOptions, consoleTransport } from './transports/console.ts'
+export type { FanoutStats } from './transports/fanout.ts'
+export { type FileTransportOptions, fileTransport } from './transports/file.ts'
+export { type MemoryTransport, type MemoryTransportOptions, memoryTransport } from './transports/memory.ts'
+export { type StreamTransportOptions, streamTransport } from './transports/stream.ts'
+export type { Transport, TransportEvent, TransportHost, TransportStats } from './transports/transport.ts'

@@ -153,5 +153,8 @@ describe('links', () => {
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name)
     expect(folders.filter((folder) => !examples.includes(`(${folder})`))).toEqual([])
+    const files = [...examples.matchAll(/node (examples\/[\w/-]+\.js)/g)].map(([, file]) => file as string)
+    expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([])
+    expect(files.length).toBeGreaterThanOrEqual(folders.length)
   })
 })

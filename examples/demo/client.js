@@ -3,7 +3,7 @@
 const SHOP_URL = process.env.SHOP_URL ?? 'http://localhost:4001'
 const ORDERS = 72
 const AT_ONCE = 8
-const IMPATIENT_MS = 250
+const IMPATIENT_MS = 450
 
 /** What the n-th order is like, and the status that it must get. */
 function orderOf(n) {

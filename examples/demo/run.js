@@ -13,16 +13,25 @@ import { colored, style } from './style.js'
 import { describeTrail, readRecords, trailOf } from './trail.js'
 
 const GUARD_MS = 60_000
+const MOST_TOLD = 8
 const LIVE = ['shop.log', 'payments.log']
 const SERVICE_STYLE = { payments: 'magenta', shop: 'blue' }
 const directory = process.env.OUT ?? mkdtempSync(join(tmpdir(), 'spoor-demo-'))
 const children = new Set()
 
+// What the shell says about logging would change what is shown here.
+const inherited = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(LOG|OTEL)_/.test(name)),
+)
+
+// Who pipes it into `head` has seen enough.
+process.stdout.on('error', () => fail('nobody reads what it says any more'))
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => fail(`stopped by ${signal}`))
 setTimeout(() => fail(`the demo did not end within ${GUARD_MS / 1000} s`), GUARD_MS).unref()
 
 function fail(...sentences) {
-  for (const sentence of sentences) console.error(style('red', `demo: ${sentence}`))
+  for (const sentence of sentences.slice(0, MOST_TOLD)) console.error(style('red', `demo: ${sentence}`))
+  if (sentences.length > MOST_TOLD) console.error(`demo: and ${sentences.length - MOST_TOLD} more like these`)
   console.error(`demo: the files are in ${directory}`)
   for (const child of children) child.kill('SIGKILL')
   process.exit(1)
@@ -30,7 +39,7 @@ function fail(...sentences) {
 
 function start(file, env, stdio) {
   const path = fileURLToPath(new URL(file, import.meta.url))
-  const child = spawn(process.execPath, [path], { env: { ...process.env, ...env }, stdio })
+  const child = spawn(process.execPath, [path], { env: { ...inherited, ...env }, stdio })
   children.add(child)
   child.once('exit', () => children.delete(child))
   return child

@@ -1,4 +1,4 @@
-import { ALL_VARIABLES } from './identity-variables.ts'
+import { allVariables } from './identity-variables.ts'
 import { nearest } from './nearest.ts'
 import type { Settings } from './settings.ts'
 import { type RawSettings, SETTING_VARIABLES, type Variable } from './variables.ts'
@@ -91,7 +91,7 @@ function settingsOf(raw: RawSettings): Settings {
 const PREFIX = 'LOG_'
 
 function warnOfMisspellings(env: NodeJS.ProcessEnv, warn: (problem: EnvironmentProblem) => void): void {
-  const ours = ALL_VARIABLES.filter(({ name }) => name.startsWith(PREFIX)).map(({ name }) => name)
+  const ours = allVariables().filter(({ name }) => name.startsWith(PREFIX)).map(({ name }) => name)
   const suffixes = ours.map((name) => name.slice(PREFIX.length))
   for (const name of Object.keys(env)) {
     const value = env[name]

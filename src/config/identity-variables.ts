@@ -122,9 +122,6 @@ const TRACE_DOCS: readonly VariableDoc[] = [
 ]
 
 /** Every environment variable that spoor reads, in the order of the docs. */
-export const ALL_VARIABLES: readonly VariableDoc[] = [
-  ...SETTING_DOCS,
-  ...OTEL_DOCS,
-  ...identityDocs(),
-  ...TRACE_DOCS,
-]
+export function allVariables(): readonly VariableDoc[] {
+  return [...SETTING_DOCS, ...OTEL_DOCS, ...identityDocs(), ...TRACE_DOCS]
+}

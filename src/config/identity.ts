@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { basename, dirname, join, sep } from 'node:path'
+import { builtin } from './builtin.ts'
 import type { EnvironmentProblem } from './environment.ts'
 import {
   IDENTITY_FIELDS,
@@ -84,7 +84,7 @@ function fromEnvironment(
 
 // Servers (Next.js among them) read HOSTNAME as the address to listen on: 0.0.0.0 names no machine.
 function isBindAddress(host: string): boolean {
-  return isIP(host) !== 0 || host === 'localhost'
+  return builtin('node:net').isIP(host) !== 0 || host === 'localhost'
 }
 
 function readAttributes(env: NodeJS.ProcessEnv, warn: IdentityOptions['warn']): ReadonlyMap<string, string> {

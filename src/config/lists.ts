@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { builtin } from './builtin.ts'
 
 /** What became of a value: what it means, and which parts of it were wrong and left out. */
 export interface Parsed<T> {
@@ -73,7 +73,7 @@ export type Trust = 'all' | 'none' | readonly string[]
 
 function isRange(part: string): boolean {
   const [address = '', bits, ...more] = part.split('/')
-  const version = isIP(address)
+  const version = builtin('node:net').isIP(address)
   if (version === 0 || more.length > 0 || address.includes('%')) return false
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
 }
@@ -96,7 +96,9 @@ const HOST = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_-]{1,63})*$/
 export function parsePropagation(text: string): Parsed<Propagation> {
   const words = parts(text.toLowerCase())
   if (words.length === 1 && (words[0] === 'off' || words[0] === 'own')) return { value: words[0], wrong: [] }
-  const good = words.filter((part) => part !== 'off' && (isIP(part) !== 0 || HOST.test(part)))
+  const good = words.filter(
+    (part) => part !== 'off' && (builtin('node:net').isIP(part) !== 0 || HOST.test(part)),
+  )
   const wrong = words.filter((part) => !good.includes(part))
   return { value: good.length > 0 ? good : undefined, wrong }
 }

@@ -176,7 +176,7 @@ export const SETTING_VARIABLES: SettingVariables = {
   },
   propagate: {
     name: 'LOG_PROPAGATE',
-    option: 'requestLogger({ propagate })',
+    option: 'requestLogger({ outbound })',
     kind: kinds.propagation,
     fallback: undefined,
     default: 'own once requestLogger is used, else off',

@@ -1,19 +1,31 @@
-import { BlockList, isIP } from 'node:net'
+import type { BlockList } from 'node:net'
+import { builtin } from '../config/builtin.ts'
 import { optionError } from '../config/errors.ts'
 
 /** Says of a host name or address, without port or brackets, whether context may travel to it. */
 export type HostRule = (host: string) => boolean
 
 // Loopback, RFC 1918 and RFC 4193; not link-local, where a cloud's metadata service lives.
-const PRIVATE = new BlockList()
-PRIVATE.addSubnet('127.0.0.0', 8, 'ipv4')
-PRIVATE.addAddress('0.0.0.0', 'ipv4')
-PRIVATE.addSubnet('10.0.0.0', 8, 'ipv4')
-PRIVATE.addSubnet('172.16.0.0', 12, 'ipv4')
-PRIVATE.addSubnet('192.168.0.0', 16, 'ipv4')
-PRIVATE.addAddress('::1', 'ipv6')
-PRIVATE.addAddress('::', 'ipv6')
-PRIVATE.addSubnet('fc00::', 7, 'ipv6')
+const PRIVATE_SUBNETS = [
+  ['127.0.0.0', 8, 'ipv4'],
+  ['0.0.0.0', 32, 'ipv4'],
+  ['10.0.0.0', 8, 'ipv4'],
+  ['172.16.0.0', 12, 'ipv4'],
+  ['192.168.0.0', 16, 'ipv4'],
+  ['::1', 128, 'ipv6'],
+  ['::', 128, 'ipv6'],
+  ['fc00::', 7, 'ipv6'],
+] as const
+
+let privateAddresses: BlockList | undefined
+
+function isPrivate(address: string, version: number): boolean {
+  if (privateAddresses === undefined) {
+    privateAddresses = new (builtin('node:net').BlockList)()
+    for (const [subnet, bits, family] of PRIVATE_SUBNETS) privateAddresses.addSubnet(subnet, bits, family)
+  }
+  return privateAddresses.check(address, version === 4 ? 'ipv4' : 'ipv6')
+}
 
 const OWN_SUFFIX = /\.(?:internal|local|localhost|svc)$/
 const SINGLE_LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/
@@ -25,8 +37,8 @@ const NUMERIC_LABEL = /^(?:\d+|0x[0-9a-f]*)$/
  * names below internal, local, localhost or svc.
  */
 export function isOwnHost(host: string): boolean {
-  const version = isIP(host)
-  if (version !== 0) return PRIVATE.check(host, version === 4 ? 'ipv4' : 'ipv6')
+  const version = builtin('node:net').isIP(host)
+  if (version !== 0) return isPrivate(host, version)
   const name = (host.endsWith('.') ? host.slice(0, -1) : host).toLowerCase()
   if (OWN_SUFFIX.test(name) || name === 'localhost') return true
   // With its dot a single label is a top-level domain.
@@ -65,7 +77,7 @@ function hostTest(entry: string | RegExp, index: number): HostRule {
     return (name) => expression.test(name)
   }
   const wanted = typeof entry === 'string' ? entry.toLowerCase() : ''
-  if (isIP(wanted) === 0 && !HOST_ENTRY.test(wanted)) {
+  if (builtin('node:net').isIP(wanted) === 0 && !HOST_ENTRY.test(wanted)) {
     throw optionError({
       option: `enableOutbound({ hosts[${index}] })`,
       value: entry,

@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto'
+import { builtin } from '../config/builtin.ts'
 import type { IncomingHeaders } from './inbound.ts'
 
 /** What a request id from outside must look like. UUIDs, ULIDs, and what load balancers send all fit. */
@@ -47,7 +47,7 @@ const text = Buffer.allocUnsafeSlow(36)
 /** A new request id: a random UUID (version 4, RFC 9562). */
 export function newRequestId(): string {
   if (used === pool.length) {
-    randomFillSync(pool)
+    builtin('node:crypto').randomFillSync(pool)
     used = 0
   }
   pool[used + 6] = ((pool[used + 6] as number) & 0x0f) | 0x40

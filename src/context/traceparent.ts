@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto'
+import { builtin } from '../config/builtin.ts'
 import { currentSampler, type Sampler } from './sampler.ts'
 import type { TraceContext } from './scope.ts'
 
@@ -96,7 +96,7 @@ let used = pool.length
  */
 export function newTrace(sampler: Sampler = currentSampler()): TraceContext {
   if (used === pool.length) {
-    randomFillSync(pool)
+    builtin('node:crypto').randomFillSync(pool)
     used = 0
   }
   const start = used

@@ -1,12 +1,12 @@
 import { tracingChannel } from 'node:diagnostics_channel'
-import { type AsJson, type Core, voiceSym } from './core.ts'
+import { type AsJson, type Core, serializersOf, voiceSym } from './core.ts'
 import { writeFields } from './fields.ts'
 import { type Head, headFor, headOf } from './head.ts'
 import { sourceField, writeLine } from './line.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { splitPairs, textOfPairs } from './pairs.ts'
 import { type Prefix, pairsOf, prefixHere } from './prefix.ts'
-import { redactText } from './redaction.ts'
+import { redacts, redactText } from './redaction.ts'
 import { NO_ERROR, type Said } from './said.ts'
 import { outputName, type Schema } from './schema.ts'
 import { asJsonSym, chindingsSym, formattersSym, lsCacheSym, messageKeySym, serializersSym } from './slots.ts'
@@ -28,8 +28,7 @@ export const asJson: AsJson = function asJson(this: Core, obj, msg, num, time): 
 }
 
 function foreignAsJson(core: Core): AsJson | undefined {
-  const { pipeline, redacts } = core[voiceSym]
-  return pipeline.foreignAsJson ?? (redacts ? pinoAsJson(core) : undefined)
+  return core[voiceSym].pipeline.foreignAsJson ?? (redacts(core) ? pinoAsJson(core) : undefined)
 }
 
 /** The asJson of pino's prototype, below all that was put on the instance. */
@@ -51,7 +50,15 @@ function ourLine(core: Core, obj: Fields, msg: string | undefined, num: number, 
   const prefix = prefixWithAgent(prefixHere(loggerPrefix(core, voice)))
   const said = unpack(core, obj, msg)
   const head = headOf(headHere(core, num), time)
-  return writeLine(prefix, head, quote(said.msg), said.fields, said.err, placeText(schema), voice.serializers)
+  return writeLine(
+    prefix,
+    head,
+    quote(said.msg),
+    said.fields,
+    said.err,
+    placeText(schema),
+    serializersOf(core),
+  )
 }
 
 /**
@@ -69,10 +76,10 @@ function foreignLine(
   const voice = core[voiceSym]
   const { schema, fail } = voice.pipeline
   const bare = prefixWithAgent(prefixHere(loggerPrefix(core, voice)))
-  const prefix = voice.redacts ? { text: redactPrefix(core, bare.text), shape: bare.shape } : bare
+  const prefix = redacts(core) ? { text: redactPrefix(core, bare.text), shape: bare.shape } : bare
   const said = unpack(core, obj, msg)
   const message = quote(said.msg)
-  const text = writeFields('', prefix, said.fields ?? {}, message, said.err, voice.serializers)
+  const text = writeFields('', prefix, said.fields ?? {}, message, said.err, serializersOf(core))
   const view = Object.create(core, {
     [chindingsSym]: { value: prefix.text + placeText(schema) },
     [serializersSym]: { value: Object.create(null) },
@@ -150,8 +157,8 @@ function formatFields(core: Core, obj: Fields): Fields {
 }
 
 function serializeMessage(core: Core, msg: string | undefined): string {
-  const { pipeline, serializers } = core[voiceSym]
-  const serializer = serializers?.[pipeline.schema.messageKey]
+  const { pipeline } = core[voiceSym]
+  const serializer = serializersOf(core)?.[pipeline.schema.messageKey]
   if (serializer === undefined) return msg ?? ''
   try {
     return String(serializer(msg ?? ''))

@@ -1,8 +1,11 @@
+import { types } from 'node:util'
 import pino from 'pino'
 import { format } from './format.ts'
 import { NO_ERROR, type Said } from './said.ts'
+import { copyKey } from './through-pino.ts'
 import type { Fields } from './types.ts'
 import { isError, writeValue } from './value.ts'
+import { writeThrown } from './walk.ts'
 
 /**
  * Reads the arguments of a level method. The forms, in the order in which they are tried:
@@ -13,20 +16,45 @@ import { isError, writeValue } from './value.ts'
  *
  * An Error is always the record's `err`; the first plain object its fields; whatever is left goes to `args`.
  */
-export function readCall(args: readonly unknown[], msgPrefix: string | undefined): Said {
-  const [first, ...others] = args
-  if (typeof first === 'string') return collect(first, others, undefined, NO_ERROR, msgPrefix)
+export function readCall(args: readonly unknown[], how: Reading = {}): Said {
+  const start = args.length > 1 ? Math.max(0, args.findIndex(isSomething)) : 0
+  const first = args[start]
+  const others = args.slice(start + 1)
+  if (typeof first === 'string') return collect(first, others, undefined, NO_ERROR, how)
   if (isError(first)) {
-    const said = afterObject(others, undefined, first, msgPrefix)
-    return said.msg === '' && !others.some(isText) ? { ...said, msg: errorMessage(first) } : said
+    const said = afterObject(others, undefined, first, how)
+    return others.some(isText) ? said : { ...said, msg: prefixed(how, errorMessage(first)) }
   }
-  if (typeof first === 'object' && first !== null) return readObjectFirst(first, others, msgPrefix)
-  if (first === undefined && others.length > 0) return readCall(others, msgPrefix)
-  return collect(args.length === 0 ? '' : String(first), others, undefined, NO_ERROR, msgPrefix)
+  if (typeof first === 'object' && first !== null) return readObjectFirst(first, others, how)
+  return collect(args.length === 0 ? '' : textOf(first), others, undefined, NO_ERROR, how)
+}
+
+/** How a logger reads its calls. */
+export interface Reading {
+  /** Stands before every message. */
+  readonly msgPrefix?: string | undefined
+  /** JSON text of an object in a placeholder. @default all of it */
+  readonly stringify?: ((value: unknown) => string | undefined) | undefined
+}
+
+function prefixed({ msgPrefix }: Reading, msg: string): string {
+  return msgPrefix === undefined ? msg : msgPrefix + msg
 }
 
 function isText(value: unknown): value is string {
   return typeof value === 'string'
+}
+
+function isSomething(value: unknown): boolean {
+  return value !== undefined && value !== null
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return '[Throws]'
+  }
 }
 
 function errorMessage(error: Error): string {
@@ -37,14 +65,23 @@ function errorMessage(error: Error): string {
   }
 }
 
-function readObjectFirst(first: object, others: readonly unknown[], msgPrefix: string | undefined): Said {
+function readObjectFirst(first: object, others: readonly unknown[], how: Reading): Said {
   const fields = asFields(first)
-  const said = afterObject(others, fields, NO_ERROR, msgPrefix)
+  const said = afterObject(others, fields, NO_ERROR, how)
   if (others.some(isText)) return said
   const own = readOwn(fields, 'msg')
-  if (typeof own === 'string') return { ...said, msg: (msgPrefix ?? '') + own }
+  if (typeof own === 'string') return withMessage(said, own, how)
+  if (said.err !== NO_ERROR) return { ...said, msg: prefixed(how, errorMessage(said.err as Error)) }
   const err = readOwn(fields, 'err')
-  return isError(err) ? { ...said, msg: (msgPrefix ?? '') + errorMessage(err) } : said
+  return isError(err) ? { ...said, msg: prefixed(how, errorMessage(err)) } : said
+}
+
+/** A field `msg` is the message; with a prefix it is another text, and would stand on the line twice. */
+function withMessage(said: Said, own: string, how: Reading): Said {
+  if (how.msgPrefix === undefined) return { ...said, msg: own }
+  const fields = copyOf(said.fields)
+  delete fields.msg
+  return { ...said, msg: how.msgPrefix + own, fields }
 }
 
 function readOwn(fields: Fields, key: string): unknown {
@@ -55,16 +92,17 @@ function readOwn(fields: Fields, key: string): unknown {
   }
 }
 
+/** Behind an object the message is the first text; errors and fields may stand before it. */
 function afterObject(
   others: readonly unknown[],
   fields: Fields | undefined,
   err: unknown,
-  msgPrefix: string | undefined,
+  how: Reading,
 ): Said {
-  const [msg, ...rest] = others
-  return typeof msg === 'string'
-    ? collect(msg, rest, fields, err, msgPrefix)
-    : collect(undefined, others, fields, err, msgPrefix)
+  const at = others.findIndex((value) => typeof value !== 'object' || value === null)
+  const msg = others[at]
+  if (typeof msg !== 'string') return collect(undefined, others, fields, err, how)
+  return collect(msg, [...others.slice(at + 1), ...others.slice(0, at)], fields, err, how)
 }
 
 function collect(
@@ -72,37 +110,61 @@ function collect(
   args: readonly unknown[],
   given: Fields | undefined,
   error: unknown,
-  msgPrefix: string | undefined,
+  how: Reading,
 ): Said {
-  const whole = template === undefined ? '' : (msgPrefix ?? '') + template
+  const whole = template === undefined ? '' : prefixed(how, template)
   const { text, rest } =
-    args.length > 0 && whole.includes('%') ? format(whole, args) : { text: whole, rest: args }
+    args.length > 0 && whole.includes('%') ? format(whole, args, how.stringify) : { text: whole, rest: args }
   let fields = given
   let err = error
   const left: unknown[] = []
   for (const value of rest) {
     if (err === NO_ERROR && isError(value)) err = value
-    else if (fields === undefined && isFields(value)) fields = asFields(value)
+    else if (fields === undefined && isFields(value)) fields = isPlain(value) ? value : asFields(value)
     else if (value !== undefined) left.push(value)
   }
   return { msg: text, fields: left.length === 0 ? fields : withArgs(fields, left), err }
 }
 
+/** True for an object literal. */
+export function isPlain(value: unknown): value is Fields {
+  if (typeof value !== 'object' || value === null) return false
+  try {
+    return Object.getPrototypeOf(value) === Object.prototype
+  } catch {
+    return false
+  }
+}
+
 function isFields(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isError(value)
+  return typeof value === 'object' && value !== null && !isList(value) && !isError(value)
+}
+
+function isList(value: object): boolean {
+  try {
+    return Array.isArray(value)
+  } catch {
+    // A revoked proxy: its keys can't be listed either, and the line writer says so.
+    return false
+  }
 }
 
 function withArgs(fields: Fields | undefined, args: readonly unknown[]): Fields {
+  const copy = copyOf(fields)
   let key = 'args'
-  while (fields !== undefined && Object.hasOwn(fields, key)) key = `_${key}`
-  return copyWith(fields, key, args)
+  while (Object.hasOwn(copy, key)) key = `_${key}`
+  copy[key] = args
+  return copy
 }
 
 /** A copy that keeps what a getter throws: the line writer meets it again and marks it. */
-function copyWith(fields: Fields | undefined, key: string, value: unknown): Fields {
-  const copy = Object.create(null) as Record<string, unknown>
-  if (fields !== undefined) Object.defineProperties(copy, Object.getOwnPropertyDescriptors(fields))
-  Object.defineProperty(copy, key, { value, enumerable: true })
+function copyOf(fields: Fields | undefined): Record<string, unknown> {
+  const copy: Record<string, unknown> = {}
+  try {
+    for (const key of Object.keys(fields ?? {})) copyKey(copy, key, fields as Fields, key)
+  } catch (thrown) {
+    copy._unreadable = JSON.parse(writeThrown(thrown))
+  }
   return copy
 }
 
@@ -116,16 +178,21 @@ function asFields(value: object): Fields {
 }
 
 function mapped(value: object): Fields {
-  if (Array.isArray(value) || value instanceof Set || ArrayBuffer.isView(value)) return { args: value }
-  if (Object.getPrototypeOf(value) === Object.prototype) return mapHttp(value)
-  if (value instanceof Map)
-    return Object.fromEntries([...value].map(([key, member]) => [String(key), member]))
+  if (Array.isArray(value) || types.isSet(value) || ArrayBuffer.isView(value)) return { args: value }
+  if (isPlain(value)) return mapHttp(value)
+  if (types.isMap(value)) return fieldsOfMap(value)
   const http = mapHttp(value)
   if (http !== value) return http
   const { toJSON } = value as { toJSON?: unknown }
   if (typeof toJSON !== 'function') return value as Fields
   const json = JSON.parse(writeValue(value) ?? 'null') as unknown
   return isFields(json) ? (json as Fields) : { args: [json] }
+}
+
+function fieldsOfMap(map: Map<unknown, unknown>): Fields {
+  const entries = [...Map.prototype.entries.call(map)]
+  if (!entries.every(([key]) => typeof key !== 'object' && typeof key !== 'function')) return { args: map }
+  return Object.fromEntries(entries.map(([key, member]) => [String(key), member]))
 }
 
 /** As pino does it: method + headers + socket is a request, setHeader a response. */

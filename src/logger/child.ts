@@ -1,13 +1,14 @@
-import { type Core, cellSym, type Voice, voiceSym } from './core.ts'
+import { type Core, cellSym, serializersOf, type Voice, voiceSym } from './core.ts'
 import type { Serializers } from './fields.ts'
-import { type Pair, splitPairs } from './pairs.ts'
-import { chindingsSym, formattersSym, msgPrefixSym, serializersSym, stringifiersSym } from './slots.ts'
-import { quoteKey } from './text.ts'
+import { type Pair, splitPairs, textOfPairs } from './pairs.ts'
+import { redacts, redactText } from './redaction.ts'
+import { chindingsSym, formattersSym, msgPrefixSym, serializersSym } from './slots.ts'
 import type { ChildOptions, Fields } from './types.ts'
 import { writeValue } from './value.ts'
 import { writeThrown } from './walk.ts'
 
 type ProtoChild = (this: Core, bindings: object, options?: object) => Core
+type AddLevels = (to: object, levels: Readonly<Record<string, number>>) => void
 type BindingsFormatter = (bindings: object) => object
 
 /** Names that pino never takes as bindings. */
@@ -15,8 +16,12 @@ const NOT_BINDINGS = new Set(['level', 'serializers', 'formatters', 'customLevel
 
 const noop = (): void => {}
 
-/** Makes `child` and `setBindings` for loggers whose pino prototype has `protoChild`. */
-export function makeChild(protoChild: ProtoChild, standardError: unknown) {
+/**
+ * Makes `child` for loggers whose pino prototype has `protoChild`.
+ *
+ * @param addLevels gives a logger the methods of levels of its own
+ */
+export function makeChild(protoChild: ProtoChild, standardError: unknown, addLevels: AddLevels) {
   function child(this: Core, bindings: object | undefined, options?: ChildOptions): Core {
     const parent = this[voiceSym]
     const made = isEmpty(options) ? Object.create(this) : withOptions(this, options as ChildOptions)
@@ -48,8 +53,9 @@ export function makeChild(protoChild: ProtoChild, standardError: unknown) {
     own.serializers = customSerializers(serializers, standardError)
     own.msgPrefix = (made as unknown as Record<symbol, string | undefined>)[msgPrefixSym]
     own.callerSkip = options.callerSkip ?? own.callerSkip
-    own.redacts = Object.getOwnPropertyNames(made[stringifiersSym]).length > 0 || own.redacts
+    own.redacts = (options.redact !== undefined && options.redact !== null) || own.redacts
     own.direct = isDirect(made, own)
+    if (options.customLevels) addLevels(made, options.customLevels as Record<string, number>)
   }
 
   return child
@@ -100,25 +106,22 @@ export function setBindingsText(core: Core, bindings: object, format?: BindingsF
   const raw = core[chindingsSym]
   const names = new Set(added.map(({ name }) => name))
   const clash = raw !== '' && splitPairs(raw).some(({ name }) => names.has(name))
-  const kept = clash ? textOf(splitPairs(raw).filter(({ name }) => !names.has(name))) : raw
-  core[chindingsSym] = kept + textOf(added)
-}
-
-function textOf(pairs: readonly Pair[]): string {
-  let text = ''
-  for (const { name, value } of pairs) text += `,${quoteKey(name)}${value}`
-  return text
+  const kept = clash ? textOfPairs(splitPairs(raw).filter(({ name }) => !names.has(name))) : raw
+  core[chindingsSym] = kept + textOfPairs(added)
 }
 
 function bindingPairs(core: Core, bindings: object, format?: BindingsFormatter): Pair[] {
-  const { serializers, pipeline } = core[voiceSym]
+  const { pipeline } = core[voiceSym]
+  const serializers = serializersOf(core)
+  const hidden = redacts(core)
   const pairs: Pair[] = []
   let source = bindings as Fields
   try {
     if (format !== undefined) source = format(bindings) as Fields
     for (const key of Object.keys(source)) {
       if (NOT_BINDINGS.has(key)) continue
-      const value = bindingText(source, key, serializers?.[key])
+      const text = bindingText(source, key, serializers?.[key])
+      const value = text !== undefined && hidden ? redactText(core, key, text) : text
       if (value !== undefined) pairs.push({ name: key, value })
     }
   } catch (thrown) {
@@ -143,7 +146,9 @@ function bindingText(
 /** pino's setBindings: changes this logger, not its children made before. */
 export function setBindings(this: Core, bindings: object): void {
   if (!Object.hasOwn(this, voiceSym)) this[voiceSym] = { ...this[voiceSym] }
-  setBindingsText(this, bindings)
+  const root = this[voiceSym].component === ''
+  const format = root || Object.hasOwn(this, formattersSym) ? this[formattersSym].bindings : undefined
+  setBindingsText(this, bindings ?? {}, format)
 }
 
 /** Gives a logger a threshold of its own, which the children that have none follow. */

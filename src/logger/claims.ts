@@ -2,7 +2,7 @@ import { type ErrorNames, writeError } from './errors.ts'
 import { splitPairs } from './pairs.ts'
 import type { Prefix } from './prefix.ts'
 import { NO_ERROR } from './said.ts'
-import { isRenameTarget, outputName, type Schema } from './schema.ts'
+import { isRenameTarget, outputName, outputValue, type Schema } from './schema.ts'
 import { quoteKey } from './text.ts'
 import type { Fields } from './types.ts'
 import { isError, startWalk, writeValue } from './value.ts'
@@ -37,7 +37,9 @@ export function writeWithCare(claims: Claims, key: string, value: unknown): stri
   const errored = err !== NO_ERROR
   const isErrorKey = key === 'err' || key === schema.errorKey
   if (isErrorKey && errored && value === err) return ''
-  const valueText = isErrorKey ? writeErrorValue(value, schema.errorNames) : convert(schema, key, value)
+  const valueText = isErrorKey
+    ? writeErrorValue(value, schema.errorNames)
+    : writeValue(outputValue(schema, key, value))
   if (valueText === undefined) return ''
   const wanted = wantedName(schema, key)
   const bothErrors = isErrorKey && key !== 'err' && hasOwn.call(fields, 'err')
@@ -66,16 +68,6 @@ function freeName(claims: Claims, name: string): string {
 function isPresent({ prefix, message }: Claims, name: string, valueText: string): boolean {
   if (name === prefix.shape.schema.messageKey) return valueText === message
   return splitPairs(prefix.text).some((pair) => pair.name === name && pair.value === valueText)
-}
-
-function convert(schema: Schema, key: string, value: unknown): string | undefined {
-  const converter = schema.convert.get(key)
-  if (converter === undefined) return writeValue(value)
-  try {
-    return writeValue(converter(value))
-  } catch {
-    return writeValue(value)
-  }
 }
 
 /** Text of an error under the record's error key; anything may be thrown, so anything may stand here. */

@@ -40,6 +40,12 @@ export interface Pipeline {
   levels: LevelTree
   /** Level number from which records say where they were made. */
   sourceFrom: number
+  /** Milliseconds past which a timer's record is a warning. */
+  slowMs: number
+  /** The serializers that the configuration gave. */
+  serializers: Serializers | undefined
+  /** True where pino's own asJson writes the lines, because only it knows the paths of pino's `redact`. */
+  redacts: boolean
   /** False where records have to pass through pino: a mixin, a streamWrite hook, an agent that wrapped a part. */
   direct: boolean
   /** The asJson that an agent had wrapped before we came. */
@@ -56,7 +62,7 @@ export interface Voice {
   readonly pipeline: Pipeline
   /** Undefined until the first record, and whenever bindings or ground have changed. */
   prefix: LoggerPrefix | undefined
-  /** Serializers other than pino's standard error serializer; undefined where there are none. */
+  /** A child's own serializers, with those that it inherits; undefined where the pipeline's hold. */
   serializers: Serializers | undefined
   msgPrefix: string | undefined
   /** Stack frames of a wrapper, left out of `source`. */
@@ -65,7 +71,7 @@ export interface Voice {
   component: string | undefined
   /** False where this logger alone has to pass through pino: it redacts, or a function of its own forms lines. */
   direct: boolean
-  /** True where pino's own asJson writes the line, because only it knows the paths of pino's `redact`. */
+  /** True where this logger was given paths of its own to redact. */
   redacts: boolean
 }
 
@@ -79,10 +85,19 @@ export interface Core extends Omit<Logger, 'levels'> {
   [scopeSym]: Scope | undefined
   [chindingsSym]: string
   [serializersSym]: Serializers
-  [formattersSym]: { readonly log?: (fields: Fields) => Fields }
+  [formattersSym]: {
+    readonly log?: (fields: Fields) => Fields
+    readonly bindings?: (bindings: object) => object
+  }
   [asJsonSym]: AsJson
   [mixinSym]: unknown
   [streamSym]: unknown
   [stringifiersSym]: object
   [writeSym](obj: Fields | null, msg: string | undefined, num: number): void
+}
+
+/** The serializers of a logger: a child's own, else the configuration's. */
+export function serializersOf(core: Core): Serializers | undefined {
+  const { pipeline, serializers } = core[voiceSym]
+  return serializers ?? pipeline.serializers
 }

@@ -5,15 +5,22 @@ import type { FanoutStats } from '../transports/fanout.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
 import { createLazyLogger, fanoutOf, reconfigure } from './create.ts'
 import { levelNumber } from './levels.ts'
+import { endLife } from './lifecycle.ts'
 import type { LoggerOptions } from './options.ts'
 import type { LevelOrSilent, Logger } from './types.ts'
 
 interface DefaultState {
   readonly logger: Logger
   readonly components: Map<string, Logger>
+  /** Levels that run out: the timer, and the level that was set before. */
+  readonly expiries: Map<string, { readonly timer: NodeJS.Timeout; readonly before: number | undefined }>
 }
 
-const state = shared<DefaultState>('logger', 1, () => ({ logger: createLazyLogger(), components: new Map() }))
+const state = shared<DefaultState>('logger', 1, () => ({
+  logger: createLazyLogger(),
+  components: new Map(),
+  expiries: new Map(),
+}))
 
 /** The default logger: made from the environment at its first use, the same one in every copy of spoor. */
 export const logger: Logger = state.logger
@@ -50,7 +57,9 @@ export function getLogger(component: string): Logger {
  * @throws TypeError ERR_SPOOR_OPTION for an unknown option or a wrong value
  */
 export function configure(options: LoggerOptions): Promise<void> {
-  return reconfigure(logger, options)
+  const closed = reconfigure(logger, options)
+  for (const component of [...state.expiries.keys()]) forget(component)
+  return closed
 }
 
 export interface SetLevelOptions {
@@ -58,7 +67,8 @@ export interface SetLevelOptions {
   readonly for?: number | string | undefined
 }
 
-const expiries = new Map<string, NodeJS.Timeout>()
+/** What Node's timers can wait, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1
 
 /**
  * Sets the level of the default logger, or of a component and all below it, at once.
@@ -80,12 +90,14 @@ export function setLevel(first: string, second?: string | SetLevelOptions, third
       expected: 'a level such as debug, or silent',
     })
   }
+  const after = options?.for === undefined ? undefined : milliseconds(options.for)
   const { levels } = readyPipeline()
-  const before = levels.own(component)
+  const pending = state.expiries.get(component)
+  // What a level was before the first of several that run out is what it is again after the last.
+  const before = pending === undefined ? levels.own(component) : pending.before
+  forget(component)
   levels.set(component, value)
-  clearTimeout(expiries.get(component))
-  expiries.delete(component)
-  if (options?.for !== undefined) expire(component, before, milliseconds(options.for))
+  if (after !== undefined) expire(component, before, after)
 }
 
 function milliseconds(time: number | string): number {
@@ -99,12 +111,21 @@ function milliseconds(time: number | string): number {
 }
 
 function expire(component: string, before: number | undefined, after: number): void {
-  const timer = setTimeout(() => {
-    expiries.delete(component)
-    readyPipeline().levels.set(component, before)
-  }, after)
+  const timer = setTimeout(
+    () => {
+      if (after > LONGEST_TIMER) return expire(component, before, after - LONGEST_TIMER)
+      state.expiries.delete(component)
+      readyPipeline().levels.set(component, before)
+    },
+    Math.min(after, LONGEST_TIMER),
+  )
   timer.unref()
-  expiries.set(component, timer)
+  state.expiries.set(component, { timer, before })
+}
+
+function forget(component: string): void {
+  clearTimeout(state.expiries.get(component)?.timer)
+  state.expiries.delete(component)
 }
 
 function readyPipeline() {
@@ -129,5 +150,7 @@ export function stats(of: Logger = logger): FanoutStats {
 
 /** Flushes and closes a logger's transports. Not needed for a correct end of the process. */
 export async function shutdown(of: Logger = logger): Promise<void> {
-  await fanoutOf(of).close()
+  const fanout = fanoutOf(of)
+  endLife((of as unknown as Core)[voiceSym].pipeline, 'shutdown')
+  await fanout.close()
 }

@@ -21,7 +21,7 @@ export interface LevelTree {
   /** Every level that was set, the root's under ''. */
   list(): Readonly<Record<string, number>>
   /** Replaces all levels that were set. */
-  replace(root: number, components: Readonly<Record<string, number>>): void
+  replace(root: number, components: Iterable<readonly [string, number]>): void
 }
 
 export const SILENT = Number.POSITIVE_INFINITY
@@ -34,7 +34,7 @@ export function levelNumber(level: LevelOrSilent | number | string): number | un
   return name === 'silent' ? SILENT : LEVELS[name]
 }
 
-export function makeLevelTree(root: number, components: Readonly<Record<string, number>> = {}): LevelTree {
+export function makeLevelTree(root: number, components: Iterable<readonly [string, number]> = []): LevelTree {
   const set = new Map<string, number>()
   const cells = new Map<string, LevelCell>()
 
@@ -67,7 +67,7 @@ export function makeLevelTree(root: number, components: Readonly<Record<string, 
     replace(level, named) {
       set.clear()
       set.set('', level)
-      for (const [component, value] of Object.entries(named)) set.set(component, value)
+      for (const [component, value] of named) set.set(component, value)
       renew()
     },
   }

@@ -1,9 +1,9 @@
-import { readCall } from './calls.ts'
+import { isPlain, type Reading, readCall } from './calls.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
-import { NO_ERROR, type Said } from './said.ts'
 import { record } from './record.ts'
+import { redacts, redactWhole } from './redaction.ts'
+import { NO_ERROR, type Said } from './said.ts'
 import { sourceOf } from './source.ts'
-import type { Fields } from './types.ts'
 
 /** A level method as it stands on a logger. */
 export type Method = (this: Core, ...args: unknown[]) => void
@@ -51,7 +51,7 @@ function makeWrite(num: number, entry: () => Method): Method {
         }
       }
       // biome-ignore lint/complexity/noArguments: as above
-      const said = readCall(Array.from(arguments), voice.msgPrefix)
+      const said = readCall(Array.from(arguments), redacts(this) ? redacting(this) : voice)
       record(this, num, said.msg, said.fields, said.err, source)
     } catch (thrown) {
       writeFailed(this, num, thrown)
@@ -59,17 +59,23 @@ function makeWrite(num: number, entry: () => Method): Method {
   } as Method
 }
 
-function isPlain(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+function redacting(core: Core): Reading {
+  const { msgPrefix } = core[voiceSym]
+  return { msgPrefix, stringify: (value) => redactWhole(core, value) }
 }
 
 function hooked(num: number, write: Method, hook: LogMethodHook): Method {
   return function hookedMethod(this: Core, ...args: unknown[]): void {
+    let written = false
+    const once: Method = function method(this: Core, ...given) {
+      written = true
+      write.apply(this, given)
+    }
     try {
-      hook.call(this, args, write, num)
+      hook.call(this, args, once, num)
     } catch (thrown) {
-      this[voiceSym].pipeline.fail('hooks.logMethod threw; the record is written without it', thrown)
-      write.apply(this, args)
+      this[voiceSym].pipeline.fail('hooks.logMethod threw; the record is written all the same', thrown)
+      if (!written) write.apply(this, args)
     }
   }
 }

@@ -3,6 +3,7 @@ import {
   checkOptions,
   isAnything,
   isBoolean,
+  isDuration,
   isEither,
   isFunction,
   isLevel,
@@ -41,6 +42,10 @@ export interface LoggerOptions {
   readonly identity?: Readonly<Partial<Identity>> | false | undefined
   /** A record when the logger starts, and one at the process's orderly end. @default LOG_LIFECYCLE, else where there is a transport besides the console */
   readonly lifecycle?: boolean | undefined
+  /** Time past which a timer's record is a warning: milliseconds, or '2s'. @default LOG_SLOW_MS, else 2000 */
+  readonly slowMs?: number | string | undefined
+  /** 'flush': SIGTERM and SIGINT flush before they do what they would have done. @default LOG_SIGNALS, else 'off' */
+  readonly signals?: 'flush' | 'off' | undefined
   /** Prefix of every message, as in pino. @default none */
   readonly msgPrefix?: string | undefined
   /** pino's serializers, by key. @default none; errors are written by spoor */
@@ -73,6 +78,8 @@ const SPEC: OptionsSpec<LoggerOptions> = {
   source: isOneOf('off', 'warn', 'all'),
   identity: isEither(isObject, isOneOf(false)),
   lifecycle: isBoolean,
+  slowMs: isDuration,
+  signals: isOneOf('flush', 'off'),
   msgPrefix: isString,
   serializers: isRecordOf(isFunction),
   formatters: isObject,

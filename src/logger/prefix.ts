@@ -2,10 +2,11 @@ import { activeSpan, spanTrace } from '../context/otel.ts'
 import { type ContextFields, currentScope, type Scope, type TraceContext } from '../context/scope.ts'
 import { formatFlags } from '../context/traceparent.ts'
 import { type Pair, splitPairs } from './pairs.ts'
-import { outputName, type Schema } from './schema.ts'
+import { outputName, outputValue, type Schema } from './schema.ts'
 import { makeShape, type Shape, withName } from './shape.ts'
 import { flat, quoteKey } from './text.ts'
 import { writeValue } from './value.ts'
+import { writeThrown } from './walk.ts'
 
 /**
  * What stands on every line of a logger, or of a logger in a scope: already serialised, so that a record pays
@@ -44,11 +45,18 @@ export function startPrefix(schema: Schema, taken: readonly string[], identity: 
 export function pairsOf(schema: Schema, fields: ContextFields): Pair[] {
   const pairs: Pair[] = []
   for (const key of Object.keys(fields)) {
-    const convert = schema.convert.get(key)
-    const value = writeValue(convert === undefined ? fields[key] : convert(fields[key]))
+    const value = textOf(schema, fields, key)
     if (value !== undefined) pairs.push({ name: outputName(schema, key), value })
   }
   return pairs
+}
+
+function textOf(schema: Schema, fields: ContextFields, key: string): string | undefined {
+  try {
+    return writeValue(outputValue(schema, key, fields[key]))
+  } catch (thrown) {
+    return writeThrown(thrown)
+  }
 }
 
 /** Adds pairs; a name that is taken steps aside to `_name`, an equal value is not written again. */

@@ -41,7 +41,10 @@ export function record(
     const begin = headAt(head, schema, pipeline.now())
     const place = source === '' ? '' : sourceField(schema, source)
     const message = messageText(head, msg)
-    sink.writeLine(writeLine(prefix, begin, message, fields, err, place, voice.serializers), num)
+    sink.writeLine(
+      writeLine(prefix, begin, message, fields, err, place, voice.serializers ?? pipeline.serializers),
+      num,
+    )
     if (num >= FATAL) sink.flushSync()
   } else {
     throughPino(core, num, msg, fields, err, source, scope)

@@ -100,7 +100,10 @@ type Source = { file?: string; line?: number; function?: string }
 function gcpIdentity(identity: Fields): Fields {
   const { service, version, ...rest } = identity
   const labels = Object.fromEntries(Object.entries(rest).map(([key, value]) => [key, String(value)]))
-  return { serviceContext: { service, version }, 'logging.googleapis.com/labels': labels }
+  return {
+    ...(service === undefined ? {} : { serviceContext: { service, version } }),
+    ...(Object.keys(labels).length === 0 ? {} : { 'logging.googleapis.com/labels': labels }),
+  }
 }
 
 function gcp(project: string | undefined): Schema {
@@ -238,6 +241,17 @@ export function reservedNames(schema: Schema): string[] {
 /** The name that a record's own key leaves with. */
 export function outputName(schema: Schema, key: string): string {
   return schema.names.get(key) ?? key
+}
+
+/** A value in the form that it leaves with; where a conversion does not fit what it is, as it is. */
+export function outputValue(schema: Schema, key: string, value: unknown): unknown {
+  const converter = schema.convert.get(key)
+  if (converter === undefined) return value
+  try {
+    return converter(value)
+  } catch {
+    return value
+  }
 }
 
 /** True where another key leaves under this name: a field called so must step aside. */

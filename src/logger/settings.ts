@@ -1,3 +1,4 @@
+import { millisecondsOf } from '../config/check.ts'
 import { describeProblem, type EnvironmentProblem, readEnvironment } from '../config/environment.ts'
 import { type Identity, readIdentity } from '../config/identity.ts'
 import { selfLog } from '../config/self-log.ts'
@@ -12,6 +13,8 @@ export interface Resolved {
   readonly settings: Settings
   readonly identity: Identity | undefined
   readonly transports: readonly Transport[]
+  /** Milliseconds past which a timer's record is a warning. */
+  readonly slowMs: number
 }
 
 function warn(problem: EnvironmentProblem): void {
@@ -24,32 +27,39 @@ export function resolveOptions(options: LoggerOptions): Resolved {
   const settings = readEnvironment(env, warn)
   const given = options.identity
   const identity = given === false ? undefined : readIdentity(env, { identity: given, warn })
-  return { settings, identity, transports: options.transports ?? environmentTransports(settings) }
+  const transports = options.transports ?? environmentTransports(settings)
+  const slowMs = options.slowMs === undefined ? undefined : millisecondsOf(options.slowMs)
+  return { settings, identity, transports, slowMs: slowMs ?? settings.slowMs }
 }
 
 /** A transport that can't be made is told about; the others work. */
 function environmentTransports(settings: Settings): Transport[] {
+  const { file } = settings
   const transports: Transport[] = []
-  if (settings.console) {
-    transports.push(
-      consoleTransport({
-        format: settings.format,
-        level: settings.consoleLevel,
-        color: settings.color,
-      }),
-    )
+  const add = (variable: string, make: () => Transport): void => {
+    try {
+      transports.push(make())
+    } catch (thrown) {
+      const why = thrown instanceof Error ? thrown.message : String(thrown)
+      selfLog(`config.${variable}`, `${variable} can't be followed: ${why} The other transports work.`)
+    }
   }
-  if (settings.file !== undefined) {
-    transports.push(
-      fileTransport({
-        path: settings.file,
-        level: settings.fileLevel,
-        maxSize: settings.fileMaxSize,
-        rotate: settings.fileRotate,
-        timeZone: settings.fileTimeZone,
-        mode: settings.fileMode,
-      }),
-    )
-  }
+  if (settings.console) add('LOG_CONSOLE', () => consoleOf(settings))
+  if (file !== undefined) add('LOG_FILE', () => fileOf(file, settings))
   return transports
+}
+
+function consoleOf({ format, consoleLevel, color }: Settings): Transport {
+  return consoleTransport({ format, level: consoleLevel, color })
+}
+
+function fileOf(path: string, settings: Settings): Transport {
+  return fileTransport({
+    path,
+    level: settings.fileLevel,
+    maxSize: settings.fileMaxSize,
+    rotate: settings.fileRotate,
+    timeZone: settings.fileTimeZone,
+    mode: settings.fileMode,
+  })
 }

@@ -6,6 +6,7 @@ export const asJsonSym: typeof symbols.asJsonSym = symbols.asJsonSym
 export const chindingsSym: typeof symbols.chindingsSym = symbols.chindingsSym
 export const endSym: typeof symbols.endSym = symbols.endSym
 export const errorKeySym: typeof symbols.errorKeySym = symbols.errorKeySym
+export const formatOptsSym: typeof symbols.formatOptsSym = symbols.formatOptsSym
 export const formattersSym: typeof symbols.formattersSym = symbols.formattersSym
 export const getLevelSym: typeof symbols.getLevelSym = symbols.getLevelSym
 export const levelValSym: typeof symbols.levelValSym = symbols.levelValSym

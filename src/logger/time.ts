@@ -1,5 +1,3 @@
-const DIGITS: readonly string[] = Array.from({ length: 1000 }, (_, n) => String(n).padStart(3, '0'))
-
 let second = -1
 let secondText = ''
 let millisecond = -1
@@ -19,6 +17,6 @@ export function isoTime(now: number): string {
     second = inSecond
   }
   millisecond = now
-  text = `${secondText}${DIGITS[Math.floor(now) - inSecond * 1000] ?? '000'}Z`
+  text = `${secondText}${String(1000 + Math.floor(now) - inSecond * 1000).slice(1)}Z`
   return text
 }

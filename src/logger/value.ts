@@ -105,7 +105,7 @@ function writeDate(date: Date): string {
 function writeBoxed(value: object): string | undefined {
   for (const { prototype } of [String, Number, Boolean, BigInt, Symbol]) {
     try {
-      return writeValue(prototype.valueOf.call(value))
+      return writeValue(Reflect.apply(prototype.valueOf, value, []))
     } catch {
       // It boxes another type.
     }

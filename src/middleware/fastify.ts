@@ -169,7 +169,7 @@ function install(fastify: FastifyInstance, own: Options): void {
     if (scope === undefined) next()
     else runInScope(scope, next)
   })
-  // What follows a body runs in the callback of its end, which is in nobody's scope.
+  // A hook that goes on from a stream's or an emitter's callback has left the scope; here it is entered again.
   fastify.addHook('preValidation', (request, _reply, next) => {
     const scope = exchangeOf(request.raw)?.scope
     if (scope === undefined || currentScope()?.root === scope) next()

@@ -40,10 +40,10 @@ export function without(prefix: Prefix, names: ReadonlySet<string>): string {
 export function isBinding(instance: Instance, prefix: Prefix, name: string): boolean {
   const own = instance[prefixSym]
   if (own === undefined || !own.shape.taken.has(name) || own.ground.shape.taken.has(name)) return false
-  const value = valueOf(own, name)
-  return value !== undefined && value === valueOf(prefix, name)
+  const value = pairValue(own, name)
+  return value !== undefined && value === pairValue(prefix, name)
 }
 
-function valueOf(prefix: Prefix, name: string): string | undefined {
+function pairValue(prefix: Prefix, name: string): string | undefined {
   return splitPairs(prefix.text).find((pair) => pair.name === name)?.value
 }

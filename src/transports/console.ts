@@ -1,4 +1,4 @@
-import { isatty } from 'node:tty'
+import { builtin } from '../config/builtin.ts'
 import {
   bytesOf,
   checkOptions,
@@ -142,7 +142,7 @@ function renderOf(
   onFailure: (error: Error) => void,
 ): ((line: string) => string) | undefined {
   const { format = 'auto', fd = STDOUT, stream } = options
-  const isTerminal = stream === undefined ? isatty(fd) : stream.isTTY === true
+  const isTerminal = stream === undefined ? builtin('node:tty').isatty(fd) : stream.isTTY === true
   if (format === 'json' || (format === 'auto' && !isTerminal)) return undefined
   let pretty: ((line: string) => string) | undefined
   return (line) => {

@@ -1,6 +1,6 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { isMainThread } from 'node:worker_threads'
+import { builtin } from '../config/builtin.ts'
 import { scratchFor } from '../segments/scratch.ts'
 
 /** Where the console's lines go; a `commit` for a batch. */
@@ -53,7 +53,7 @@ export function createOutput(options: OutputOptions): Output {
       if (code === 'EAGAIN') return 0
       error = failure as NodeJS.ErrnoException
       // EIO on a terminal is a hang-up; on a disk it may pass.
-      if (GONE.has(code ?? '') || (code === 'EIO' && isatty(fd))) leave()
+      if (GONE.has(code ?? '') || (code === 'EIO' && builtin('node:tty').isatty(fd))) leave()
       return 0
     }
   }

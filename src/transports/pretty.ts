@@ -14,6 +14,9 @@ type Colors = Readonly<Record<'gray' | 'magenta', (text: string) => string>>
 
 // The same on every line of a service, so they say nothing to who sits before its terminal.
 const IDENTITY = ['service', 'version', 'env', 'region', 'host', 'pid', 'machine_id', 'worker_id', 'hostname']
+// A terminal has no use for three more ids where the request's stands on the line.
+const TRACE: ReadonlySet<string> = new Set(['trace_id', 'span_id', 'trace_flags'])
+const NOTHING: ReadonlySet<string> = new Set()
 const INDENT = '    '
 const DEEPEST_CAUSE = 10
 
@@ -38,7 +41,8 @@ export function createPretty(color: boolean, keys: PrettyKeys = {}): (line: stri
     if (log.component !== undefined) parts.push(colors.magenta(shown(log.component)))
     if (log.request_id !== undefined) parts.push(colors.gray(`[${shown(log.request_id)}]`))
     if (log[msg] !== undefined) parts.push(shown(log[msg]))
-    const fields = Object.entries(log).filter(([key]) => !hidden.has(key))
+    const covered = log.request_id === undefined ? NOTHING : TRACE
+    const fields = Object.entries(log).filter(([key]) => !hidden.has(key) && !covered.has(key))
     if (fields.length > 0) parts.push(colors.gray(visible(JSON.stringify(Object.fromEntries(fields)))))
     return parts.join(' ')
   }

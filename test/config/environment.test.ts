@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { describeProblem, type EnvironmentProblem, readEnvironment } from '../../src/config/environment.ts'
-import { ALL_VARIABLES } from '../../src/config/identity-variables.ts'
+import { allVariables() } from '../../src/config/identity-variables.ts'
 import type { Settings } from '../../src/config/settings.ts'
 import { SETTING_VARIABLES, type Variable } from '../../src/config/variables.ts'
 
@@ -153,9 +153,9 @@ it('takes empty and blank for unset, everywhere but in FORCE_COLOR', () => {
 })
 
 it('names each variable once, and says something of each', () => {
-  const names = ALL_VARIABLES.map(({ name }) => name)
+  const names = allVariables().map(({ name }) => name)
   expect(new Set(names).size).toBe(names.length)
-  for (const each of ALL_VARIABLES) {
+  for (const each of allVariables()) {
     for (const text of Object.values(each)) expect(text).not.toBe('')
     expect(each.doc).toMatch(/[.]$/)
   }

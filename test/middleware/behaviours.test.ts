@@ -449,6 +449,19 @@ describe.each(FRAMEWORKS)('%s', (name, start) => {
     expect(some.request_body).toBe('{"card":…')
   })
 
+  test('a body that comes in pieces does not lose its request', async () => {
+    const headers = { 'content-type': 'application/json', 'content-length': 7 }
+    const request = http.request(`${app.url}/json`, { method: 'POST', headers, agent: false })
+    request.write('{"a"')
+    await once(app.server, 'request')
+    await new Promise((done) => setImmediate(done))
+    request.end(':1}')
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+    response.resume()
+    const { request_id } = await log.completed('/json')
+    expect(records('parsed')).toMatchObject([{ request_id, body: { a: 1 } }])
+  })
+
   test('req.log knows its request in a callback that runs in another one', async () => {
     const shouted = emitter.listenerCount('shout')
     const waiting = fetch(`${app.url}/emit`)

@@ -137,6 +137,27 @@ describe('with fastifyLogging', () => {
     }
   })
 
+  test("a preParsing hook that goes on in somebody else's callback does not take the handler along", async () => {
+    const app = keep(Fastify({ ...fastifyLogging({ logger }) }))
+    await app.register(requestLogger)
+    let goOn = () => {}
+    const held = new Promise<void>((here) => {
+      app.addHook('preParsing', (_request, _reply, payload, next) => {
+        goOn = () => next(null, payload)
+        here()
+      })
+    })
+    app.get('/a', async () => {
+      logger.info('inside')
+      return 'a'
+    })
+    const response = app.inject('/a').then((answer) => answer)
+    await held
+    goOn()
+    const id = (await response).headers['x-request-id']
+    expect(log.records.find(({ msg }) => msg === 'inside')).toMatchObject({ request_id: id })
+  })
+
   test('Fastify gives no deprecation warning', () => {
     const script = `
       import Fastify from 'fastify'

@@ -1,0 +1,14 @@
+/**
+ * A built-in module that is loaded at its first use. crypto, net and tty take 1-2 ms each to load; a program that
+ * merely imports a logger should not pay for them.
+ */
+type Builtins = {
+  readonly 'node:crypto': typeof import('node:crypto')
+  readonly 'node:net': typeof import('node:net')
+  readonly 'node:tty': typeof import('node:tty')
+}
+
+/** The built-in module of that name. */
+export function builtin<N extends keyof Builtins>(name: N): Builtins[N] {
+  return process.getBuiltinModule(name) as Builtins[N]
+}

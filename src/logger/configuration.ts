@@ -1,0 +1,116 @@
+import { LEVELS } from '../config/levels.ts'
+import { selfLog } from '../config/self-log.ts'
+import { createFanout, type Fanout } from '../transports/fanout.ts'
+import { type Core, type Pipeline, voiceSym } from './core.ts'
+import { headAt, headFor, makeHeads } from './head.ts'
+import { levelNumber, SILENT } from './levels.ts'
+import { beginLife, hasLifecycle } from './lifecycle.ts'
+import { writeLine } from './line.ts'
+import type { LoggerOptions } from './options.ts'
+import { groundPrefix } from './prefix.ts'
+import { NO_ERROR } from './said.ts'
+import { makeSchema, reservedNames, type Schema } from './schema.ts'
+import { type Resolved, resolveOptions } from './settings.ts'
+import { flushOnSignals } from './signals.ts'
+import { quote } from './text.ts'
+import type { Fields } from './types.ts'
+
+/** The transports behind each pipeline, for flush, stats and shutdown. */
+const fanouts = new WeakMap<Pipeline, Fanout>()
+/** Takes back what a pipeline flushes at signals. */
+const signals = new WeakMap<Pipeline, () => void>()
+
+/** The transports of a pipeline; undefined while it has never been configured. */
+export function currentFanout(pipeline: Pipeline): Fanout | undefined {
+  return fanouts.get(pipeline)
+}
+
+/** Puts a configuration in place: everything that loggers share changes at once. */
+export function configurePipeline(core: Core, options: LoggerOptions): void {
+  const { pipeline } = core[voiceSym]
+  const { values } = core.levels
+  const resolved = resolveOptions(options)
+  const { settings, transports } = resolved
+  const schema = schemaOf(options, resolved)
+  pipeline.prepare = undefined
+  pipeline.schema = schema
+  pipeline.now = options.now ?? Date.now
+  pipeline.slowMs = resolved.slowMs
+  pipeline.ground = groundPrefix(schema, reservedNames(schema), identityFields(pipeline, options, resolved))
+  pipeline.heads = makeHeads(schema, values)
+  pipeline.sourceFrom = sourceFrom(options.source ?? settings.source)
+  configureLevels(pipeline, options, resolved, values)
+  const fanout = createFanout(transports, {
+    report: (event) => selfLog(event.code, event.message),
+    line: (level, msg, fields) => spoorLine(core, level, msg, fields),
+  })
+  fanouts.set(pipeline, fanout)
+  pipeline.sink = fanout
+  followSignals(pipeline, options.signals ?? settings.signals)
+  if (hasLifecycle(options.lifecycle ?? settings.lifecycle, transports)) {
+    beginLife(core, transports, fanout.stats)
+  }
+}
+
+function followSignals(pipeline: Pipeline, told: 'flush' | 'off'): void {
+  signals.get(pipeline)?.()
+  if (told === 'off') signals.delete(pipeline)
+  else
+    signals.set(
+      pipeline,
+      flushOnSignals(() => pipeline.sink.flushSync()),
+    )
+}
+
+/** What the environment renames wrongly is told about and left out; what the code does is an error. */
+function schemaOf(options: LoggerOptions, { settings }: Resolved): Schema {
+  const base = { schema: options.schema ?? settings.schema, project: settings.googleProject }
+  if (options.keys !== undefined) return makeSchema({ ...base, keys: options.keys })
+  try {
+    return makeSchema({ ...base, keys: settings.keys })
+  } catch (thrown) {
+    selfLog('config.LOG_KEYS', `LOG_KEYS: ${(thrown as Error).message} Used: no other names.`)
+    return makeSchema(base)
+  }
+}
+
+/** pino's `formatters.bindings` is asked about the identity, which stands where pino's base does. */
+function identityFields(
+  { fail }: Pipeline,
+  options: LoggerOptions,
+  { identity, settings }: Resolved,
+): Fields {
+  const format = options.formatters?.bindings
+  const labels = options.labels ?? settings.labels
+  if (identity === undefined || format === undefined) return { ...identity, ...labels }
+  try {
+    return { ...format({ ...identity }), ...labels }
+  } catch (thrown) {
+    fail('formatters.bindings threw; the identity is written as it is', thrown)
+    return { ...identity, ...labels }
+  }
+}
+
+function sourceFrom(source: 'off' | 'warn' | 'all'): number {
+  if (source === 'off') return SILENT
+  return source === 'warn' ? LEVELS.warn : 0
+}
+
+function configureLevels(
+  pipeline: Pipeline,
+  options: LoggerOptions,
+  { settings }: Resolved,
+  levels: Readonly<Record<string, number>>,
+): void {
+  const named = options.levels ?? (options.level === undefined ? settings.levels : {})
+  const numberOf = (level: string): number => levels[level] ?? levelNumber(level) ?? LEVELS.info
+  const components = Object.entries(named).map(([component, level]) => [component, numberOf(level)] as const)
+  pipeline.levels.replace(numberOf(options.level ?? settings.level), components)
+}
+
+/** A line for what a transport has to say itself, past all that may be failing. */
+function spoorLine(core: Core, level: number, msg: string, fields: Fields): string {
+  const { pipeline } = core[voiceSym]
+  const head = headAt(headFor(pipeline, core.levels.labels, level), pipeline.schema, pipeline.now())
+  return writeLine(pipeline.ground, head, quote(msg), fields, NO_ERROR, '', undefined)
+}
