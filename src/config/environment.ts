@@ -91,7 +91,9 @@ function settingsOf(raw: RawSettings): Settings {
 const PREFIX = 'LOG_'
 
 function warnOfMisspellings(env: NodeJS.ProcessEnv, warn: (problem: EnvironmentProblem) => void): void {
-  const ours = allVariables().filter(({ name }) => name.startsWith(PREFIX)).map(({ name }) => name)
+  const ours = allVariables()
+    .filter(({ name }) => name.startsWith(PREFIX))
+    .map(({ name }) => name)
   const suffixes = ours.map((name) => name.slice(PREFIX.length))
   for (const name of Object.keys(env)) {
     const value = env[name]

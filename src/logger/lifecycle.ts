@@ -1,6 +1,6 @@
+import { beforeExit } from '../config/exit.ts'
 import { LEVELS } from '../config/levels.ts'
 import { createScope } from '../context/scope.ts'
-import { beforeExit } from '../segments/exit.ts'
 import type { FanoutStats } from '../transports/fanout.ts'
 import type { Transport } from '../transports/transport.ts'
 import { type Core, cellSym, type Pipeline, voiceSym } from './core.ts'

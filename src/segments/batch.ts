@@ -1,7 +1,7 @@
 // Imported, so that a test that replaces the global timers does not stop the flush.
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import { beforeExit, isExiting } from '../config/exit.ts'
 import { createBacklog, type HeldLine } from './backlog.ts'
-import { beforeExit, isExiting } from './exit.ts'
 
 /**
  * 32 Ki units: on files, pipes and the null device within a few per cent of the cheapest size, and far enough

@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { allVariables() } from '../../src/config/identity-variables.ts'
+import { allVariables } from '../../src/config/identity-variables.ts'
 
 const root = join(import.meta.dirname, '../..')
 const page = join(root, 'docs/configuration.md')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
 import { describeProblem, type EnvironmentProblem, readEnvironment } from '../../src/config/environment.ts'
-import { allVariables() } from '../../src/config/identity-variables.ts'
+import { allVariables } from '../../src/config/identity-variables.ts'
 import type { Settings } from '../../src/config/settings.ts'
 import { SETTING_VARIABLES, type Variable } from '../../src/config/variables.ts'
 

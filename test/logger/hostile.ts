@@ -197,6 +197,8 @@ const { any, object } = fc.letrec<Tree>((tie) => ({
   list: fc.array(tie('any'), { maxLength: 4 }).map((plans) => () => plans.map((plan) => plan())),
   error: fc.tuple(text, tie('object'), tie('any')).map(([message, own, cause]) => () => {
     const error = new Error(message, { cause: cause() })
+    // V8 reads the message when the stack is made.
+    void error.stack
     for (const [name, value] of Object.entries(own())) {
       Object.defineProperty(error, name, { value, enumerable: true, configurable: true })
     }

@@ -1,4 +1,4 @@
-import { shared } from '../config/shared.ts'
+import { shared } from './shared.ts'
 
 interface ExitState {
   readonly hooks: Set<() => void>
