@@ -61,8 +61,10 @@ export function currentScope(): Scope | undefined {
 /** Makes a scope that is not entered yet; fields are copied, undefined values left out. */
 export function createScope(fields: ContextFields, trace?: TraceContext, parent?: Scope): Scope {
   const copy: ContextFields = parent === undefined ? {} : { ...parent.fields }
-  for (const key of Object.keys(fields))
-    if (fields[key] !== undefined && key !== PROTO) copy[key] = fields[key]
+  for (const key of keysOf(fields)) {
+    const value = read(fields, key)
+    if (value !== undefined && key !== PROTO) copy[key] = value
+  }
   return {
     fields: copy,
     trace: trace ?? parent?.trace,
@@ -70,6 +72,23 @@ export function createScope(fields: ContextFields, trace?: TraceContext, parent?
     suppressed: parent?.suppressed ?? false,
     root: parent?.root,
     cache: undefined,
+  }
+}
+
+// What can't be read must not keep the service's own function from running.
+function keysOf(fields: ContextFields): readonly string[] {
+  try {
+    return Object.keys(fields)
+  } catch {
+    return []
+  }
+}
+
+function read(fields: ContextFields, key: string): unknown {
+  try {
+    return fields[key]
+  } catch {
+    return '[Throws]'
   }
 }
 
@@ -105,9 +124,10 @@ export function addContext(fields: ContextFields, onOutside?: () => void): boole
 
 /** Adds fields to a scope that is at hand; a value of undefined removes the field. */
 export function addToScope(scope: Scope, fields: ContextFields): void {
-  for (const key of Object.keys(fields)) {
-    if (fields[key] === undefined) delete scope.fields[key]
-    else if (key !== PROTO) scope.fields[key] = fields[key]
+  for (const key of keysOf(fields)) {
+    const value = read(fields, key)
+    if (value === undefined) delete scope.fields[key]
+    else if (key !== PROTO) scope.fields[key] = value
   }
   scope.cache = undefined
 }

@@ -6,10 +6,18 @@ import { sourceField, writeLine } from './line.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { splitPairs, textOfPairs } from './pairs.ts'
 import { type Prefix, pairsOf, prefixHere } from './prefix.ts'
-import { redacts, redactText } from './redaction.ts'
+import { redactorsOf, redacts, redactText } from './redaction.ts'
 import { NO_ERROR, type Said } from './said.ts'
 import { outputName, type Schema } from './schema.ts'
-import { asJsonSym, chindingsSym, formattersSym, lsCacheSym, messageKeySym, serializersSym } from './slots.ts'
+import {
+  asJsonSym,
+  chindingsSym,
+  formattersSym,
+  lsCacheSym,
+  messageKeySym,
+  serializersSym,
+  stringifiersSym,
+} from './slots.ts'
 import { quote } from './text.ts'
 import { copyKey, currentPassage, TRACE_KEYS } from './through-pino.ts'
 import type { Fields } from './types.ts'
@@ -80,15 +88,18 @@ function foreignLine(
   const said = unpack(core, obj, msg)
   const message = quote(said.msg)
   const text = writeFields('', prefix, said.fields ?? {}, message, said.err, serializersOf(core))
+  const fields = JSON.parse(`{${text.slice(1)}}`) as Fields
+  const { messageKey } = schema
   const view = Object.create(core, {
+    [stringifiersSym]: { value: redactorsOf(core, [...Object.keys(fields), messageKey]) },
     [chindingsSym]: { value: prefix.text + placeText(schema) },
     [serializersSym]: { value: Object.create(null) },
     [formattersSym]: { value: { ...core[formattersSym], log: undefined } },
     [lsCacheSym]: { value: { [num]: headHere(core, num).begin } },
-    [messageKeySym]: { value: quote(schema.messageKey).slice(1, -1) },
+    [messageKeySym]: { value: quote(messageKey).slice(1, -1) },
   }) as Core
   try {
-    return foreign.call(view, JSON.parse(`{${text.slice(1)}}`) as Fields, said.msg, num, time)
+    return foreign.call(view, fields, said.msg, num, time)
   } catch (thrown) {
     fail("another's asJson, or redact's censor, threw; the record is written without its fields", thrown)
     const head = headOf(headHere(core, num), time)

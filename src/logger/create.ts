@@ -4,6 +4,7 @@ import { configurePipeline, currentFanout } from './configuration.ts'
 import { type Core, cellSym, type Pipeline, voiceSym } from './core.ts'
 import { checkLoggerOptions, type LoggerOptions } from './options.ts'
 import { makePipeline } from './pipeline.ts'
+import { makeSchema } from './schema.ts'
 import { msgPrefixSym } from './slots.ts'
 import type { Logger } from './types.ts'
 
@@ -46,6 +47,8 @@ export function createLazyLogger(): Logger {
 /** Replaces the configuration of a logger, of its components and of all their children, at once. */
 export function reconfigure(logger: Logger, options: LoggerOptions): Promise<void> {
   checkLoggerOptions(options, 'configure')
+  // Whatever can be wrong is found before anything is replaced.
+  if (options.keys !== undefined) makeSchema({ schema: options.schema, keys: options.keys })
   const core = logger as unknown as Core
   const { pipeline } = core[voiceSym]
   const before = currentFanout(pipeline)

@@ -1,4 +1,5 @@
 import { type Core, voiceSym } from './core.ts'
+import { outputName } from './schema.ts'
 import { formatOptsSym, stringifiersSym, wildcardFirstSym } from './slots.ts'
 import { writeValue } from './value.ts'
 
@@ -8,19 +9,37 @@ export function redacts(core: Core): boolean {
   return redacts || pipeline.redacts
 }
 
+type Stringifier = (value: unknown) => unknown
+type Stringifiers = Record<string | symbol, Stringifier | undefined>
+
+/** pino's redactor of a field: by its own name, by the one that it leaves with, or moved aside to `_name`. */
+function redactorOf(core: Core, name: string): Stringifier | undefined {
+  const all = core[stringifiersSym] as Stringifiers
+  const { schema } = core[voiceSym].pipeline
+  const bare = name.replace(/^_+/, '')
+  for (const key of Object.keys(all)) {
+    if ([key, outputName(schema, key)].some((known) => known === name || known === bare)) return all[key]
+  }
+  return all[wildcardFirstSym]
+}
+
+/** The redactors of these fields, for pino's asJson, which knows a field by the name that it has there. */
+export function redactorsOf(core: Core, names: readonly string[]): object {
+  const found = Object.create(null) as Stringifiers
+  for (const name of names) found[name] = redactorOf(core, name)
+  found[wildcardFirstSym] = (core[stringifiersSym] as Stringifiers)[wildcardFirstSym]
+  return found
+}
+
 /**
  * JSON text of a value as pino's `redact` leaves it; undefined where it takes the value away. A censor that
  * throws leaves a mark in the value's place, never the value.
  */
 export function redactText(core: Core, name: string, text: string): string | undefined {
-  const stringifiers = core[stringifiersSym] as Readonly<
-    Record<string | symbol, ((value: unknown) => unknown) | undefined>
-  >
-  const stringifier =
-    (Object.hasOwn(stringifiers, name) && stringifiers[name]) || stringifiers[wildcardFirstSym]
-  if (!stringifier) return text
+  const redactor = redactorOf(core, name)
+  if (!redactor) return text
   try {
-    const redacted = stringifier(JSON.parse(text))
+    const redacted = redactor(JSON.parse(text))
     return typeof redacted === 'string' ? redacted : undefined
   } catch {
     return '"[Redacted]"'

@@ -47,10 +47,9 @@ export function sourceOf(callee: AnyFunction, skip: number): string {
 }
 
 function textOf(frame: NodeJS.CallSite): string {
-  const url = frame.getFileName() ?? frame.getEvalOrigin()
-  if (url === undefined || url === null) return ''
-  const line = frame.getLineNumber() ?? 0
-  const column = frame.getColumnNumber() ?? 0
+  const place = placeOf(frame)
+  if (place === undefined) return ''
+  const { url, line, column } = place
   const name = functionName(frame)
   const id = `${url}:${line}:${column}:${name}`
   let text = known.get(id)
@@ -59,6 +58,23 @@ function textOf(frame: NodeJS.CallSite): string {
     if (known.size < MAX_KNOWN) known.set(id, text)
   }
   return text
+}
+
+interface Place {
+  readonly url: string
+  readonly line: number
+  readonly column: number
+}
+
+// Innermost: `eval at f (eval at g (file:///a.js:3:5))`.
+const EVAL_ORIGIN = /\(([^()]+):(\d+):(\d+)\)+$/
+
+/** Code made by eval or new Function stands where that was called. */
+function placeOf(frame: NodeJS.CallSite): Place | undefined {
+  const url = frame.getFileName()
+  if (url) return { url, line: frame.getLineNumber() ?? 0, column: frame.getColumnNumber() ?? 0 }
+  const [, file, line, column] = EVAL_ORIGIN.exec(frame.getEvalOrigin() ?? '') ?? []
+  return file === undefined ? undefined : { url: file, line: Number(line), column: Number(column) }
 }
 
 function functionName(frame: NodeJS.CallSite): string {

@@ -62,7 +62,10 @@ export interface Logger extends Omit<pino.Logger<never, boolean>, 'child' | Leve
   /** Another name of fatal. */
   critical: LogFn
   /** A logger with fixed fields. It follows its parent's level until it is given its own. */
-  child<C extends string = never>(bindings: pino.Bindings, options?: ChildOptions<C>): Logger & pino.Logger<C>
+  child<C extends string = never>(
+    bindings: pino.Bindings,
+    options?: ChildOptions<C>,
+  ): Logger & pino.Logger<C> & Record<C, LogFn>
   /** Starts a timer; the function it returns writes the record. */
   startTimer(msg: string, options?: TimerOptions): EndTimer
   /** Runs `fn` and writes how long it took; a failure is logged as an error and thrown again, unchanged. */

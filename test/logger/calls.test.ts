@@ -114,6 +114,7 @@ describe('what a call may be', () => {
     const log = recorder()
     const server = createServer((req, res) => {
       log.logger.info(req)
+      res.writeHead(200)
       log.logger.info(res, 'answered')
       res.end()
     }).listen(0, '127.0.0.1')
@@ -233,8 +234,8 @@ describe('child', () => {
     const log = recorder({ redact: ['secret'] })
     log.logger.child({ secret: 1, a: 1 }).info('x', { secret: 2, b: { secret: 3 } })
     expect(log.only()).toMatchObject({ secret: '[Redacted]', _secret: '[Redacted]', a: 1, b: { secret: 3 } })
-    const child = log.logger.child({ secret: 1 }, { redact: ['b.*'] })
-    child.info('x %j', { b: { c: 1 } }, { b: { c: 2 } })
+    const child = log.logger.child({ secret: 1 }).child({}, { redact: ['b.*'] })
+    child.info({ b: { c: 2 } }, 'x %j', { b: { c: 1 } })
     expect(log.only()).toMatchObject({
       msg: 'x {"b":{"c":"[Redacted]"}}',
       secret: '[Redacted]',

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createScope, runInScope } from '../../src/context/scope.ts'
+import { createScope, runInScope, withContext } from '../../src/context/scope.ts'
 import type { SchemaName } from '../../src/logger/schema.ts'
 import type { Logger } from '../../src/logger/types.ts'
 import { parseStrict } from '../support/strict-json.ts'
 import { call, fields } from './hostile.ts'
 import { type Recorder, recorderOn, WAYS } from './memory.ts'
 
-const numRuns = Number(process.env.SPOOR_RUNS ?? 300)
+const numRuns = Number(process.env.SPOOR_RUNS ?? 500)
 const SCHEMAS: readonly SchemaName[] = ['default', 'ecs', 'gcp', 'datadog', 'pino']
 
 const TRACE = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), flags: 1, remote: true }
@@ -111,10 +111,33 @@ describe('size and depth', () => {
 
 it('goes on when what is logged logs itself', () => {
   const log = recorderOn('direct')
-  const value = { toJSON: () => void log.logger.info('inner', { a: 1 }) ?? 'outer' }
+  const value = {
+    toJSON() {
+      log.logger.info('inner', { a: 1 })
+      return 'outer'
+    },
+  }
   log.logger.info('outer', { value })
   expect(log.records()).toMatchObject([
     { msg: 'inner', a: 1 },
     { msg: 'outer', value: 'outer' },
   ])
+})
+
+it.each([
+  [
+    'a getter',
+    () => Object.defineProperty({ b: 2 }, 'a', { enumerable: true, get: () => JSON.parse('{') }),
+    { a: '[Throws]', b: 2 },
+  ],
+  ['a proxy', () => Proxy.revocable({}, {}), {}],
+  ['nothing', () => null, {}],
+])('a scope of %s that throws runs what it is for', (_name, make, expected) => {
+  const log = recorderOn('direct')
+  const made = make() as { proxy?: object; revoke?: () => void } | null
+  made?.revoke?.()
+  const record = oneLine(log, () =>
+    withContext((made?.proxy ?? made) as Record<string, unknown>, () => log.logger.info('x')),
+  )
+  expect(record).toMatchObject(expected)
 })
