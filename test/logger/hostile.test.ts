@@ -53,9 +53,12 @@ it('says the same on every way', () => {
           runInScope(createScope(context(), TRACE), () => say(log.logger.child(bindings()), args())),
         ),
       )
-      // pino's redact copies what a placeholder shows, and loses a key of this name.
-      const lossy = String(direct?.msg).includes('__proto__')
-      for (const other of lossy ? others.slice(0, -1) : others) expect(other).toEqual(direct)
+      // pino's redact parses what a placeholder shows: whole-number keys come first, `__proto__` is lost.
+      const shown = String(direct?.msg).includes('{"')
+      for (const [i, other] of others.entries()) {
+        const redacted = WAYS[i + 1] === 'redact' && shown
+        expect(redacted ? { ...other, msg: direct?.msg } : other).toEqual(direct)
+      }
     }),
     { numRuns },
   )

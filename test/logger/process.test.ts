@@ -132,6 +132,14 @@ describe('lifecycle', () => {
   })
 })
 
+it('an end is told once, however often it is asked for', async () => {
+  await run("logger.info('x'); await spoor.shutdown(); await spoor.shutdown(); process.exit()", {
+    LOG_FILE: 'once.log',
+    LOG_CONSOLE: 'off',
+  }).done
+  expect(logOf('once.log').map(({ msg }) => msg)).toEqual(['service started', 'x', 'service ended'])
+})
+
 describe('LOG_SIGNALS=flush', () => {
   const wait = "logger.info('x')\nconsole.log('ready')\nsetInterval(() => {}, 1000)"
 

@@ -90,6 +90,15 @@ describe.each(WAYS)('collisions, on the way: %s', (way) => {
     })
   })
 
+  it('the record’s error, once more as a field, is written once', () => {
+    const log = recorderOn(way)
+    const own = new Error('own')
+    log.logger.error('x', own, { err: own, a: 1 })
+    expect(Object.keys(log.only())).toEqual(expect.arrayContaining(['err', 'a']))
+    log.logger.error('x', own, { err: own, a: 1 })
+    expect(log.only()).not.toHaveProperty('_err')
+  })
+
   it('an error beside a binding of its name', () => {
     const log = recorderOn(way)
     log.logger.child({ err: 'binding' }).info(new Error('own'), 'x', { err: 'call', _err: 'too' })
