@@ -14,13 +14,13 @@ import { measureRecords, verifyRecords } from './records.js'
 import { machine, report } from './report.js'
 
 const FULL = {
-  records: { rounds: 5, keyRounds: 7, warmMs: 200, ms: 150 },
-  http: { rounds: 5, ms: 2000 },
+  records: { rounds: 3, keyRounds: 7, warmMs: 200, ms: 150, keyWarmMs: 500, keyMs: 400 },
+  http: { rounds: 9, ms: 2000 },
   imports: { rounds: 15 },
   files: { rounds: 3, records: 1_000_000 },
 }
 const QUICK = {
-  records: { rounds: 1, keyRounds: 3, warmMs: 100, ms: 60 },
+  records: { rounds: 1, keyRounds: 3, warmMs: 100, ms: 60, keyWarmMs: 300, keyMs: 150 },
   http: { rounds: 1, ms: 800 },
   imports: { rounds: 5 },
   files: { rounds: 1, records: 100_000 },

@@ -26,9 +26,9 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (err?
 const EXPRESS: Framework<ExpressRequest> = {
   target: (req) => req.originalUrl ?? req.url ?? '',
   route: routeOf,
-  // Express's own, by its 'trust proxy'.
+  // Express's own, by its 'trust proxy'; without the header that it looks at it is the socket's.
   remoteAddress: (req, log) =>
-    req.app === undefined
+    req.app === undefined || req.headers['x-forwarded-for'] === undefined
       ? clientAddress(req.socket.remoteAddress, req.headers['x-forwarded-for'], log.forwarded)
       : clientAddress(req.ip, undefined, undefined),
   body: (req) => req.body,
