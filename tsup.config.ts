@@ -11,7 +11,10 @@ const oneSharedFile: Plugin = {
   setup(build) {
     build.onResolve({ filter: /^spoor:index$/ }, () => ({ path: resolve('src/index.ts'), sideEffects: true }))
     build.onLoad(
-      { filter: /src\/(middleware\/(express|fastify|http)|testing\/index|pino\/(index|commonjs))\.ts$/ },
+      {
+        filter:
+          /src\/(middleware\/(express|fastify|http)|context\/cls-hooked|testing\/index|pino\/(index|commonjs))\.ts$/,
+      },
       ({ path }) => ({
         contents: `${readFileSync(path, 'utf8')}\nimport 'spoor:index'\n`,
         loader: 'ts',
@@ -51,6 +54,7 @@ const entry = {
   express: 'src/middleware/express.ts',
   fastify: 'src/middleware/fastify.ts',
   http: 'src/middleware/http.ts',
+  'cls-hooked': 'src/context/cls-hooked.ts',
   testing: 'src/testing/index.ts',
 }
 

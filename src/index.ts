@@ -1,6 +1,6 @@
 export type { Identity } from './config/identity.ts'
 export type { LevelName, LevelOrSilent } from './config/levels.ts'
-export { type Carrier, captureContext, continueContext } from './context/carrier.ts'
+export { type Carrier, captureContext, continueContext, environmentCarrier } from './context/carrier.ts'
 export { disableOutbound, enableOutbound, injectHeaders, type OutboundOptions } from './context/outbound.ts'
 export { bindContext, type ContextFields, withContext } from './context/scope.ts'
 export { addContext } from './logger/context.ts'

@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ClientRequest } from 'node:http'
 import { optionError } from '../config/errors.ts'
+import type { Propagation } from '../config/lists.ts'
 import { shared } from '../config/shared.ts'
 import { formatBaggage } from './baggage.ts'
 import { type HostRule, hostOf, hostRule } from './hosts.ts'
@@ -94,6 +95,16 @@ export function enableOutbound(options: OutboundOptions = {}): void {
     unsubscribe('undici:request:create', onUndiciRequest)
     unsubscribe('http.client.request.created', onHttpRequest)
   }
+}
+
+/**
+ * Turns outbound headers on towards the hosts that LOG_PROPAGATE or an option names; what somebody else allowed
+ * stays, unless hosts were named here. 'off' does nothing.
+ */
+export function propagateTo(named: Propagation): void {
+  if (named === 'off') return
+  if (named === 'own') enableOutbound()
+  else enableOutbound({ hosts: named.filter((host) => host !== 'own') })
 }
 
 /** Turns outbound headers off and forgets all options. */

@@ -1,5 +1,6 @@
 import { LEVELS } from '../config/levels.ts'
 import { selfLog } from '../config/self-log.ts'
+import { propagateTo } from '../context/outbound.ts'
 import { createFanout, type Fanout } from '../transports/fanout.ts'
 import { type Core, type Pipeline, voiceSym } from './core.ts'
 import { headAt, headFor, makeHeads } from './head.ts'
@@ -46,6 +47,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   })
   fanouts.set(pipeline, fanout)
   pipeline.sink = fanout
+  if (settings.propagate !== undefined) propagateTo(settings.propagate)
   followSignals(pipeline, options.signals ?? settings.signals)
   if (hasLifecycle(options.lifecycle ?? settings.lifecycle, transports)) {
     beginLife(core, transports, fanout.stats)

@@ -3,6 +3,7 @@ import { describeProblem, type EnvironmentProblem, readEnvironment } from '../co
 import { type Identity, readIdentity } from '../config/identity.ts'
 import { selfLog } from '../config/self-log.ts'
 import type { Settings } from '../config/settings.ts'
+import { type SamplerWarning, samplerFromEnvironment, useSampler } from '../context/sampler.ts'
 import { consoleTransport } from '../transports/console.ts'
 import { fileTransport } from '../transports/file.ts'
 import type { Transport } from '../transports/transport.ts'
@@ -21,10 +22,15 @@ function warn(problem: EnvironmentProblem): void {
   selfLog(`config.${problem.variable}`, describeProblem(problem))
 }
 
+function warnOfSampler({ variable, value, expected, used }: SamplerWarning): void {
+  warn({ variable, value, accepted: expected, used })
+}
+
 /** Code beats environment beats default. Never throws for what the environment says. */
 export function resolveOptions(options: LoggerOptions): Resolved {
   const env = options.env ?? process.env
   const settings = readEnvironment(env, warn)
+  if (env.OTEL_TRACES_SAMPLER) useSampler(samplerFromEnvironment(env, warnOfSampler))
   const given = options.identity
   const identity = given === false ? undefined : readIdentity(env, { identity: given, warn })
   const transports = options.transports ?? environmentTransports(settings)

@@ -16,8 +16,7 @@ import {
 import { readEnvironment } from '../config/environment.ts'
 import { LEVELS, type LevelName } from '../config/levels.ts'
 import { type Propagation, parsePropagation, parseTrust, type Trust } from '../config/lists.ts'
-import type { Settings } from '../config/settings.ts'
-import { enableOutbound } from '../context/outbound.ts'
+import { propagateTo } from '../context/outbound.ts'
 import type { ContextFields } from '../context/scope.ts'
 import { logger as defaultLogger } from '../logger/default.ts'
 import type { Logger } from '../logger/types.ts'
@@ -185,7 +184,7 @@ export function createRequestLog<Req>(
   const given = options ?? {}
   // The logger tells the operator about wrong variables, once.
   const settings = readEnvironment(process.env, () => {})
-  turnOutboundOn(given.outbound ?? settings.propagate ?? 'own', given.outbound ?? settings.propagate)
+  propagateTo(given.outbound ?? settings.propagate ?? 'own')
   const trust = given.trust ?? settings.trust
   return {
     logger: given.logger ?? defaultLogger,
@@ -203,13 +202,6 @@ export function createRequestLog<Req>(
     propagate: given.propagate ?? [],
     now: given.now ?? (() => performance.now()),
   }
-}
-
-function turnOutboundOn(effective: Propagation, named: Settings['propagate']): void {
-  if (effective === 'off') return
-  // What somebody else allowed stays, unless hosts were named here.
-  if (named === undefined || named === 'own') enableOutbound()
-  else enableOutbound({ hosts: (named as readonly string[]).filter((host) => host !== 'own') })
 }
 
 function slowMsOf(value: number | string): number {

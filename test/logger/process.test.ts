@@ -189,3 +189,31 @@ it('a configuration that is replaced keeps the order in its file', async () => {
   expect(existsSync(join(service.directory, 'order.log'))).toBe(true)
   expect(logOf('order.log').map(({ msg }) => msg)).toEqual(['1', '2', '3', '4'])
 })
+
+describe('the environment alone', () => {
+  const SEEN_BY_A_SERVER = `
+    import { createServer } from 'node:http'
+    import { once } from 'node:events'
+    const server = createServer((req, res) => res.end(String(req.headers['x-request-id']))).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    logger.debug('not written, but the logger is ready')
+    const seen = await spoor.withContext({ request_id: 'r-1' }, async () =>
+      (await fetch('http://127.0.0.1:' + server.address().port)).text())
+    console.log(seen)
+    server.close()`
+
+  it('sends ids with requests where LOG_PROPAGATE says so', async () => {
+    const asked = await run(SEEN_BY_A_SERVER, {
+      LOG_LEVEL: 'debug',
+      LOG_CONSOLE: 'off',
+      LOG_PROPAGATE: 'own',
+    }).done
+    const silent = await run(SEEN_BY_A_SERVER, { LOG_LEVEL: 'debug', LOG_CONSOLE: 'off' }).done
+    expect([asked.stdout, silent.stdout]).toEqual(['r-1\n', 'undefined\n'])
+  })
+
+  it('tells of a sampler that there is none of', async () => {
+    const { stderr } = await run("logger.info('x')", { OTEL_TRACES_SAMPLER: 'sometimes' }).done
+    expect(stderr).toMatch(/OTEL_TRACES_SAMPLER="sometimes" is not understood; accepted: always_on/)
+  })
+})
