@@ -14,13 +14,13 @@ import { measureRecords, verifyRecords } from './records.js'
 import { machine, report } from './report.js'
 
 const FULL = {
-  records: { rounds: 3, keyRounds: 7, warmMs: 200, ms: 150, keyWarmMs: 500, keyMs: 400 },
-  http: { rounds: 9, ms: 2000 },
+  records: { rounds: 2, keyRounds: 5, warmMs: 200, ms: 150, keyWarmMs: 400, keyMs: 250 },
+  http: { rounds: 7, ms: 2000 },
   imports: { rounds: 15 },
-  files: { rounds: 3, records: 1_000_000 },
+  files: { rounds: 2, records: 1_000_000 },
 }
 const QUICK = {
-  records: { rounds: 1, keyRounds: 3, warmMs: 100, ms: 60, keyWarmMs: 300, keyMs: 150 },
+  records: { rounds: 1, keyRounds: 2, warmMs: 100, ms: 60, keyWarmMs: 200, keyMs: 100 },
   http: { rounds: 1, ms: 800 },
   imports: { rounds: 5 },
   files: { rounds: 1, records: 100_000 },
