@@ -15,8 +15,8 @@ export {
   shutdown,
   stats,
 } from './logger/default.ts'
+export type { SchemaName } from './logger/line/schema.ts'
 export type { LoggerOptions } from './logger/options.ts'
-export type { SchemaName } from './logger/schema.ts'
 export type {
   ChildOptions,
   EndTimer,

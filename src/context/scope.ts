@@ -33,7 +33,7 @@ export interface Scope {
   suppressed: boolean
   /** The request that the scope belongs to: the same object in all scopes nested in it; undefined elsewhere. */
   root?: object | undefined
-  /** The serialised prefix of the last logger that wrote here; owned by logger/prefix.ts, reset on each change. */
+  /** The serialised prefix of the last logger that wrote here; owned by logger/line/prefix.ts, reset on each change. */
   cache: unknown
 }
 

@@ -1,14 +1,15 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { type AsJson, type Core, serializersOf, voiceSym } from './core.ts'
-import { writeFields } from './fields.ts'
-import { type Head, headFor, headOf } from './head.ts'
-import { sourceField, writeLine } from './line.ts'
+import { writeFields } from './line/fields.ts'
+import { type Head, headFor, headOf } from './line/head.ts'
+import { sourceField, writeLine } from './line/line.ts'
+import { splitPairs, textOfPairs } from './line/pairs.ts'
+import { type Prefix, pairsOf, prefixHere } from './line/prefix.ts'
+import { copyKey, NO_ERROR, type Said } from './line/said.ts'
+import { outputName, type Schema } from './line/schema.ts'
+import { quote } from './line/text.ts'
 import { loggerPrefix } from './logger-prefix.ts'
-import { splitPairs, textOfPairs } from './pairs.ts'
-import { type Prefix, pairsOf, prefixHere } from './prefix.ts'
 import { redactorsOf, redacts, redactText } from './redaction.ts'
-import { NO_ERROR, type Said } from './said.ts'
-import { outputName, type Schema } from './schema.ts'
 import {
   asJsonSym,
   chindingsSym,
@@ -18,8 +19,7 @@ import {
   serializersSym,
   stringifiersSym,
 } from './slots.ts'
-import { quote } from './text.ts'
-import { copyKey, currentPassage, TRACE_KEYS } from './through-pino.ts'
+import { currentPassage, TRACE_KEYS } from './through-pino.ts'
 import type { Fields } from './types.ts'
 
 const channel = tracingChannel('pino_asJson')

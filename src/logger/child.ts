@@ -1,11 +1,11 @@
 import { type Core, cellSym, serializersOf, type Voice, voiceSym } from './core.ts'
-import type { Serializers } from './fields.ts'
-import { type Pair, splitPairs, textOfPairs } from './pairs.ts'
+import type { Serializers } from './line/fields.ts'
+import { type Pair, splitPairs, textOfPairs } from './line/pairs.ts'
+import { writeValue } from './line/value.ts'
+import { writeThrown } from './line/walk.ts'
 import { redacts, redactText } from './redaction.ts'
 import { chindingsSym, formattersSym, msgPrefixSym, serializersSym } from './slots.ts'
 import type { ChildOptions, Fields } from './types.ts'
-import { writeValue } from './value.ts'
-import { writeThrown } from './walk.ts'
 
 type ProtoChild = (this: Core, bindings: object, options?: object) => Core
 type AddLevels = (to: object, levels: Readonly<Record<string, number>>) => void

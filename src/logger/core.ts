@@ -1,9 +1,9 @@
 import type { Scope } from '../context/scope.ts'
-import type { Serializers } from './fields.ts'
-import type { Head } from './head.ts'
 import type { LevelCell, LevelTree } from './levels.ts'
-import type { LoggerPrefix, Prefix } from './prefix.ts'
-import type { Schema } from './schema.ts'
+import type { Serializers } from './line/fields.ts'
+import type { Head } from './line/head.ts'
+import type { LoggerPrefix, Prefix } from './line/prefix.ts'
+import type { Schema } from './line/schema.ts'
 import type {
   asJsonSym,
   chindingsSym,

@@ -1,5 +1,5 @@
 import type { Core, Voice } from './core.ts'
-import { type LoggerPrefix, renewLoggerPrefix } from './prefix.ts'
+import { type LoggerPrefix, renewLoggerPrefix } from './line/prefix.ts'
 import { chindingsSym } from './slots.ts'
 
 /** The prefix of a logger, made again when its bindings or the configuration's ground have changed. */

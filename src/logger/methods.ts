@@ -1,9 +1,9 @@
-import { isPlain, type Reading, readCall } from './calls.ts'
+import { isPlain, type Reading, readCall } from './call/calls.ts'
+import { sourceOf } from './call/source.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
+import { NO_ERROR, type Said } from './line/said.ts'
 import { record } from './record.ts'
 import { redacts, redactWhole } from './redaction.ts'
-import { NO_ERROR, type Said } from './said.ts'
-import { sourceOf } from './source.ts'
 
 /** A level method as it stands on a logger. */
 export type Method = (this: Core, ...args: unknown[]) => void

@@ -17,7 +17,7 @@ import {
 import type { Identity } from '../config/identity.ts'
 import type { LevelOrSilent } from '../config/levels.ts'
 import type { Transport } from '../transports/transport.ts'
-import type { SchemaName } from './schema.ts'
+import type { SchemaName } from './line/schema.ts'
 
 /**
  * What a logger can be told. Every option is optional; the environment fills what is left out

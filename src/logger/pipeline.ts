@@ -1,8 +1,8 @@
 import { selfLog } from '../config/self-log.ts'
 import type { Pipeline, Sink } from './core.ts'
 import { makeLevelTree, SILENT } from './levels.ts'
-import { groundPrefix } from './prefix.ts'
-import { makeSchema } from './schema.ts'
+import { groundPrefix } from './line/prefix.ts'
+import { makeSchema } from './line/schema.ts'
 
 const noSink: Sink = { writeLine() {}, flushSync() {} }
 

@@ -1,7 +1,7 @@
 import { type Core, voiceSym } from './core.ts'
-import { outputName } from './schema.ts'
+import { outputName } from './line/schema.ts'
+import { writeValue } from './line/value.ts'
 import { formatOptsSym, stringifiersSym, wildcardFirstSym } from './slots.ts'
-import { writeValue } from './value.ts'
 
 /** True where paths are redacted: a child's own, or the configuration's. */
 export function redacts(core: Core): boolean {

@@ -1,9 +1,8 @@
 import { runInScope, type Scope } from '../context/scope.ts'
 import { type Core, voiceSym } from './core.ts'
-import { NO_ERROR } from './said.ts'
+import { copyKey, type Fields, NO_ERROR } from './line/said.ts'
+import { writeThrown } from './line/walk.ts'
 import { writeSym } from './slots.ts'
-import type { Fields } from './types.ts'
-import { writeThrown } from './walk.ts'
 
 export const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
 
@@ -81,19 +80,6 @@ function freeKey(fields: Fields, renamed: ReadonlyMap<string, string>, key: stri
   let free = `_${key}`
   while (Object.hasOwn(fields, free) || renamed.has(free)) free = `_${free}`
   return free
-}
-
-/** Copies one key, `__proto__` too; a getter that throws goes on throwing, for the line writer to mark it. */
-export function copyKey(to: object, name: string, from: Fields, key: string): void {
-  try {
-    const value = from[key]
-    Object.defineProperty(to, name, { value, enumerable: true, configurable: true, writable: true })
-  } catch (thrown) {
-    const get = (): never => {
-      throw thrown
-    }
-    Object.defineProperty(to, name, { get, enumerable: true, configurable: true })
-  }
 }
 
 /**

@@ -1,8 +1,7 @@
 import { LEVELS } from '../config/levels.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
+import { copyKey, NO_ERROR } from './line/said.ts'
 import { record } from './record.ts'
-import { NO_ERROR } from './said.ts'
-import { copyKey } from './through-pino.ts'
 import type { EndTimer, Fields, LevelName, TimerOptions } from './types.ts'
 
 const DIGITS = 1000

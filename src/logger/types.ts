@@ -1,10 +1,8 @@
 import type pino from 'pino'
 import type { LevelName, LevelOrSilent } from '../config/levels.ts'
 
+export type { Fields } from './line/said.ts'
 export type { LevelName, LevelOrSilent }
-
-/** The call's own fields. Values may be anything: what JSON lacks is written by the rules of docs/record.md. */
-export type Fields = { readonly [key: string]: unknown }
 
 /** Augment it to give your fields types: `declare module 'spoor' { interface LogFields { order_id?: number } }`. */
 // biome-ignore lint/suspicious/noEmptyInterface: an interface is what a user can augment

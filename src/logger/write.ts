@@ -1,8 +1,8 @@
 import { LEVELS, type LevelName } from '../config/levels.ts'
 import type { Scope } from '../context/scope.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
+import { NO_ERROR } from './line/said.ts'
 import { record } from './record.ts'
-import { NO_ERROR } from './said.ts'
 import type { Fields, Logger } from './types.ts'
 
 /** What a record of spoor's own carries besides its message. */

@@ -1,4 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { quote } from '../logger/line/text.ts'
+import { writeThrown } from '../logger/line/walk.ts'
 import {
   chindingsSym,
   endSym,
@@ -11,8 +13,6 @@ import {
   stringifySafeSym,
   stringifySym,
 } from '../logger/slots.ts'
-import { quote } from '../logger/text.ts'
-import { writeThrown } from '../logger/walk.ts'
 import type { AsJson, Instance, Props } from './instance.ts'
 import { linePrefix, without } from './prefix.ts'
 import { formatProps, placeOf, serialized, valueText, writeProps } from './props.ts'

@@ -1,4 +1,4 @@
-import type { LoggerPrefix, Prefix } from '../logger/prefix.ts'
+import type { LoggerPrefix, Prefix } from '../logger/line/prefix.ts'
 import type {
   asJsonSym,
   chindingsSym,

@@ -1,8 +1,8 @@
-import { splitPairs } from '../logger/pairs.ts'
-import { type Prefix, prefixHere, renewLoggerPrefix, startPrefix } from '../logger/prefix.ts'
-import { makeSchema, type Schema } from '../logger/schema.ts'
+import { splitPairs } from '../logger/line/pairs.ts'
+import { type Prefix, prefixHere, renewLoggerPrefix, startPrefix } from '../logger/line/prefix.ts'
+import { makeSchema, type Schema } from '../logger/line/schema.ts'
+import { quoteKey } from '../logger/line/text.ts'
 import { chindingsSym, errorKeySym, lsCacheSym, messageKeySym } from '../logger/slots.ts'
-import { quoteKey } from '../logger/text.ts'
 import { groundSym, type Instance, prefixSym } from './instance.ts'
 
 /** What stands on a line before its own fields: bindings and scope, each key once; and the names that are taken. */

@@ -1,6 +1,8 @@
-import { splitPairs } from '../logger/pairs.ts'
-import type { Prefix } from '../logger/prefix.ts'
-import { keyText } from '../logger/shape.ts'
+import { splitPairs } from '../logger/line/pairs.ts'
+import type { Prefix } from '../logger/line/prefix.ts'
+import { keyText } from '../logger/line/shape.ts'
+import { quote, quoteKey } from '../logger/line/text.ts'
+import { writeThrown } from '../logger/line/walk.ts'
 import {
   errorKeySym,
   formattersSym,
@@ -9,8 +11,6 @@ import {
   stringifySafeSym,
   stringifySym,
 } from '../logger/slots.ts'
-import { quote, quoteKey } from '../logger/text.ts'
-import { writeThrown } from '../logger/walk.ts'
 import type { Instance, Props } from './instance.ts'
 import { isBinding } from './prefix.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createScope, runInScope, withContext } from '../../src/context/scope.ts'
-import type { SchemaName } from '../../src/logger/schema.ts'
+import type { SchemaName } from '../../src/logger/line/schema.ts'
 import type { Logger } from '../../src/logger/types.ts'
 import { parseStrict } from '../support/strict-json.ts'
 import { call, fields } from './hostile.ts'

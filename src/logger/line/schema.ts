@@ -1,7 +1,8 @@
-import { optionError } from '../config/errors.ts'
+import { optionError } from '../../config/errors.ts'
+import type { LevelName } from '../../config/levels.ts'
 import type { ErrorNames } from './errors.ts'
+import type { Fields } from './said.ts'
 import { isoTime } from './time.ts'
-import type { Fields, LevelName } from './types.ts'
 
 /** The names that records leave with. */
 export type SchemaName = 'default' | 'ecs' | 'gcp' | 'datadog' | 'pino'

@@ -1,4 +1,4 @@
-import { isError, writeValue } from './value.ts'
+import { isError, writeValue } from '../line/value.ts'
 
 /** A message with its placeholders filled, and what is left for the record. */
 export interface Formatted {

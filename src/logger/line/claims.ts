@@ -1,10 +1,10 @@
 import { type ErrorNames, writeError } from './errors.ts'
 import { splitPairs } from './pairs.ts'
 import type { Prefix } from './prefix.ts'
+import type { Fields } from './said.ts'
 import { NO_ERROR } from './said.ts'
 import { isRenameTarget, outputName, outputValue, type Schema } from './schema.ts'
 import { quoteKey } from './text.ts'
-import type { Fields } from './types.ts'
 import { isError, startWalk, writeValue } from './value.ts'
 import { writeThrown } from './walk.ts'
 

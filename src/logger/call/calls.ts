@@ -1,11 +1,9 @@
 import { types } from 'node:util'
 import pino from 'pino'
+import { copyKey, type Fields, NO_ERROR, type Said } from '../line/said.ts'
+import { isError, writeValue } from '../line/value.ts'
+import { writeThrown } from '../line/walk.ts'
 import { format } from './format.ts'
-import { NO_ERROR, type Said } from './said.ts'
-import { copyKey } from './through-pino.ts'
-import type { Fields } from './types.ts'
-import { isError, writeValue } from './value.ts'
-import { writeThrown } from './walk.ts'
 
 /**
  * Reads the arguments of a level method. The forms, in the order in which they are tried:

@@ -1,9 +1,9 @@
 import { type Claims, writeRecordError, writeWithCare } from './claims.ts'
 import type { Prefix } from './prefix.ts'
+import type { Fields } from './said.ts'
 import { NO_ERROR } from './said.ts'
 import { keyText } from './shape.ts'
 import { quote, quoteKey } from './text.ts'
-import type { Fields } from './types.ts'
 import { writeValue } from './value.ts'
 import { writeThrown } from './walk.ts'
 

@@ -1,7 +1,7 @@
 import { findSourceMap } from 'node:module'
 import { relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { writeValue } from './value.ts'
+import { writeValue } from '../line/value.ts'
 
 /** Where a record was made. */
 export interface Source {

@@ -1,9 +1,9 @@
 import { type Serializers, writeFields } from './fields.ts'
 import type { Prefix } from './prefix.ts'
+import type { Fields } from './said.ts'
 import { NO_ERROR } from './said.ts'
 import { outputName, type Schema } from './schema.ts'
 import { quoteKey } from './text.ts'
-import type { Fields } from './types.ts'
 import { writeValue } from './value.ts'
 
 const NO_FIELDS: Fields = {}
