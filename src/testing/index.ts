@@ -1,2 +1,7 @@
-export { memoryTransport } from '../transports/memory.ts'
-export * from './transport-kit.ts'
+export { type MemoryTransport, type MemoryTransportOptions, memoryTransport } from '../transports/memory.ts'
+export {
+  checkTransport,
+  type TransportCheck,
+  type TransportUnderTest,
+  transportChecks,
+} from './transport-kit.ts'
