@@ -44,8 +44,7 @@ const shared: Options = {
   removeNodeProtocol: false,
   splitting: true,
   treeshake: false,
-  minifyWhitespace: true,
-  minifySyntax: true,
+  silent: true,
   esbuildPlugins: [oneSharedFile],
 }
 

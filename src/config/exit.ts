@@ -1,45 +1,70 @@
 import { shared } from './shared.ts'
 
+/**
+ * Called at exit with how long has been waited, in ms, blocking: at first 0. True asks to be called again a
+ * little later; who asks must come to an end by himself.
+ */
+export type ExitHook = (waitedMs: number) => unknown
+
 interface ExitState {
-  readonly hooks: Set<() => void>
+  readonly hooks: Set<ExitHook>
   exiting: boolean
+  /** What all hooks together have waited: the wait is the process's, however many loggers it has. */
+  waitedMs: number
 }
 
-function exitState(): ExitState {
-  return shared('exit', 1, () => {
-    const state: ExitState = { hooks: new Set(), exiting: false }
-    // First in line, so that neither the records made in the service's own exit handlers nor what was buffered
-    // before them depend on whether one of those handlers throws, which would end the emit.
-    process.prependListener('exit', () => {
-      state.exiting = true
-      for (const hook of state.hooks) {
-        try {
-          hook()
-        } catch {
-          // The other hooks still have records to save, and nobody is left to tell.
-        }
-      }
-    })
-    return state
-  })
+// Steps and not a clock: one that a test has stopped would make this wait for ever.
+const STEP_MS = 5
+
+// At load and not with the first record, which may be one made in an exit handler.
+const state = shared<ExitState>('exit', 2, () => {
+  const made: ExitState = { hooks: new Set(), exiting: false, waitedMs: 0 }
+  // First in line, so that neither the records made in the service's own exit handlers nor what was buffered
+  // before them depend on whether one of those handlers throws, which would end the emit.
+  process.prependListener('exit', () => runExit(made))
+  return made
+})
+
+function runExit(of: ExitState): void {
+  of.exiting = true
+  let waiting = [...of.hooks].filter((hook) => wants(hook, of.waitedMs))
+  while (waiting.length > 0) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STEP_MS)
+    of.waitedMs += STEP_MS
+    waiting = waiting.filter((hook) => wants(hook, of.waitedMs))
+  }
+}
+
+function wants(hook: ExitHook, waitedMs: number): boolean {
+  try {
+    return hook(waitedMs) === true
+  } catch {
+    // The other hooks still have records to save, and nobody is left to tell.
+    return false
+  }
 }
 
 /**
- * Runs `flushSync` when the process (or the worker thread) exits: at process.exit, after an uncaught exception
+ * Runs `hook` when the process (or the worker thread) exits: at process.exit, after an uncaught exception
  * or an unhandled rejection, and when there is nothing left to do. Not at a signal that nobody handles, an
  * abort or a SIGKILL. One `exit` listener serves the whole process.
  *
  * @returns a function that takes it back
  */
-export function beforeExit(flushSync: () => void): () => void {
-  const { hooks } = exitState()
-  hooks.add(flushSync)
+export function beforeExit(hook: ExitHook): () => void {
+  state.hooks.add(hook)
   return () => {
-    hooks.delete(flushSync)
+    state.hooks.delete(hook)
   }
+}
+
+/** Does now what is to be done at exit, for an end that 'exit' does not come before: a signal's. */
+export function exitNow(): void {
+  runExit(state)
 }
 
 /** True once 'exit' has begun: no timer and no event-loop turn will come, so everything is written at once. */
 export function isExiting(): boolean {
-  return exitState().exiting
+  // Node's own flag too: whoever loads spoor in an exit handler has missed the event.
+  return state.exiting || (process as { _exiting?: boolean })._exiting === true
 }

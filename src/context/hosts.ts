@@ -27,6 +27,8 @@ function isPrivate(address: string, version: number): boolean {
   return privateAddresses.check(address, version === 4 ? 'ipv4' : 'ipv6')
 }
 
+// Whatever a parser of URLs would cut or decode is no name: 'evil.com/.internal' ends in a suffix of ours.
+const NAME = /^[a-z0-9_.-]+$/
 const OWN_SUFFIX = /\.(?:internal|local|localhost|svc)$/
 const SINGLE_LABEL = /^[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?$/
 // What the resolver takes for a number is an address: 134744072 and 0x08080808 are both 8.8.8.8.
@@ -40,6 +42,7 @@ export function isOwnHost(host: string): boolean {
   const version = builtin('node:net').isIP(host)
   if (version !== 0) return isPrivate(host, version)
   const name = (host.endsWith('.') ? host.slice(0, -1) : host).toLowerCase()
+  if (!NAME.test(name)) return false
   if (OWN_SUFFIX.test(name) || name === 'localhost') return true
   // With its dot a single label is a top-level domain.
   return name.length === host.length && SINGLE_LABEL.test(name) && !NUMERIC_LABEL.test(name)
@@ -58,6 +61,8 @@ export function hostRule(hosts: readonly (string | RegExp)[]): HostRule {
   const tests = hosts.map(hostTest)
   const remembered = new Map<string, boolean>()
   return (host) => {
+    // An expression that forbids would let it pass.
+    if (host === '') return false
     const known = remembered.get(host)
     if (known !== undefined) return known
     const name = host.toLowerCase()
@@ -91,9 +96,16 @@ function hostTest(entry: string | RegExp, index: number): HostRule {
   return (name) => name.endsWith(suffix) && name.length > suffix.length
 }
 
-/** The host of a Host header or authority: without port and brackets. */
+const NAME_AND_PORT = /^([a-z0-9_.-]+)(?::\d{0,5})?$/i
+const BRACKETED = /^\[([0-9a-f:.]+)\](?::\d{0,5})?$/i
+
+/**
+ * The host of a Host header or authority, without port and brackets: of a name or an address, with a port or
+ * without. Empty, which no rule lets pass, for all else: what we cut otherwise than the one who connects does
+ * would send context to a stranger.
+ */
 export function hostOf(authority: string): string {
-  if (authority.startsWith('[')) return authority.slice(1, authority.indexOf(']'))
-  const colon = authority.indexOf(':')
-  return colon === -1 || authority.includes(':', colon + 1) ? authority : authority.slice(0, colon)
+  const host = (NAME_AND_PORT.exec(authority) ?? BRACKETED.exec(authority))?.[1]
+  if (host !== undefined) return host
+  return builtin('node:net').isIP(authority) === 6 ? authority : ''
 }

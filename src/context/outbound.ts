@@ -187,17 +187,24 @@ export type OutgoingHeaders =
   | readonly (readonly [string, string])[]
   | Headers
 
+// With one slash, a backslash or none, URL and fetch still take what follows for the host.
+const LIKE_URL = /^(?:(?:https?|wss?):|[a-z][a-z0-9+.-]*:[/\\])/i
+
+function hostOfUrl(url: string | URL): string {
+  return typeof url === 'string' && !LIKE_URL.test(url) ? hostOf(url) : hostOf(new URL(url).host)
+}
+
 /**
  * A copy of `headers` with what the scope adds to a request for `url`, by the same rules as enableOutbound, which
  * need not be on: for http and https on Node 20, and wherever headers are given as an array. Never throws.
  *
- * @param url whole URL of the request, or its host
+ * @param url whole URL of the request, or its host, with a port or without; for all else nothing is added
  */
 export function injectHeaders<H extends OutgoingHeaders>(headers: H, url: string | URL): H {
   const names = headerNames(headers)
   let added: Header[] = []
   try {
-    const host = typeof url === 'string' && !url.includes('//') ? hostOf(url) : hostOf(new URL(url).host)
+    const host = hostOfUrl(url)
     const hostHeader = headerValue(headers, 'host')
     added = contextHeaders(hostHeader === undefined ? [host] : [host, hostOf(hostHeader)], (name) =>
       names.has(name.toLowerCase()),

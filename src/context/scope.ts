@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { optionError } from '../config/errors.ts'
 import { shared } from '../config/shared.ts'
 
 /** What a scope puts on every record made inside it. Keys are snake_case; values are anything a field may be. */
@@ -92,6 +93,10 @@ function read(fields: ContextFields, key: string): unknown {
   }
 }
 
+function notAFunction(option: string, value: unknown): TypeError {
+  return optionError({ option, value, expected: 'a function' })
+}
+
 /** Runs `fn` inside `scope`. */
 export function runInScope<T>(scope: Scope, fn: () => T): T {
   return storage.run(scope, fn)
@@ -100,9 +105,12 @@ export function runInScope<T>(scope: Scope, fn: () => T): T {
 /**
  * Runs `fn` in a new scope nested in the current one; every record made inside, across awaits, timers and
  * promises, carries `fields`. Returns what `fn` returns. It invents no ids.
+ *
+ * @throws TypeError ERR_SPOOR_OPTION where `fn` is no function
  */
-export function withContext<T>(fields: ContextFields, fn: () => T): T {
-  return storage.run(createScope(fields, undefined, storage.getStore()), fn)
+export function withContext<T>(fields: object, fn: () => T): T {
+  if (typeof fn !== 'function') throw notAFunction('withContext(fields, fn)', fn)
+  return storage.run(createScope(fields as ContextFields, undefined, storage.getStore()), fn)
 }
 
 /**
@@ -137,6 +145,7 @@ export function addToScope(scope: Scope, fields: ContextFields): void {
  * scope: EventEmitter and AbortSignal listeners, pools, batchers (each sees its emitter's scope otherwise).
  */
 export function bindContext<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+  if (typeof fn !== 'function') throw notAFunction('bindContext(fn)', fn)
   const scope = storage.getStore()
   if (scope === undefined) return fn
   return function bound(this: unknown, ...args: A): R {

@@ -32,7 +32,7 @@ const PINO_OPTIONS = ['serializers', 'redact', 'onChild', 'customLevels', 'msgPr
  * The instance that loggers inherit from. pino makes it, so that every agent that wraps pino's factory sees it;
  * then its level methods, child and line writer give way to ours. Tells the pipeline which way records take.
  */
-export function makeBase(options: LoggerOptions, pipeline: Pipeline): Core {
+export function makeBase(options: LoggerOptions, pipeline: Pipeline, root: Core): Core {
   const destination = makeDestination(pipeline)
   const given = PINO_OPTIONS.filter((name) => options[name] !== undefined).map((name) => [
     name,
@@ -68,7 +68,7 @@ export function makeBase(options: LoggerOptions, pipeline: Pipeline): Core {
     options.hooks?.streamWrite === undefined
   base[asJsonSym] = asJson
   base[chindingsSym] = ''
-  installMembers(base, options)
+  installMembers(base, options, root)
   return base
 }
 
@@ -131,11 +131,12 @@ function wrappedAsJson(base: Core): AsJson | undefined {
   return Object.hasOwn(base, asJsonSym) || isAsJsonRewritten() ? base[asJsonSym] : undefined
 }
 
-function installMembers(base: Core, options: LoggerOptions): void {
+function installMembers(base: Core, options: LoggerOptions, root: Core): void {
   const pinoPrototype = Object.getPrototypeOf(Object.getPrototypeOf(base)) as Core
   const hook = options.hooks?.logMethod as LogMethodHook | undefined
   const addLevels = (to: object, levels: Readonly<Record<string, number>>): void => {
-    for (const [name, num] of Object.entries(levels)) Object.assign(to, { [name]: makeMethod(num, hook) })
+    for (const [name, num] of Object.entries(levels))
+      Object.assign(to, { [name]: makeMethod(num, hook, root) })
   }
   addLevels(base, base.levels.values)
   const own = base as unknown as Record<string, Method>
@@ -162,14 +163,21 @@ function getLevel(this: Core): string {
   return this.levels.labels[value] ?? (value === SILENT ? 'silent' : String(value))
 }
 
+/** Number of a level by name or number; custom names first, and none that every object has. */
+function valueOfLevel({ levels }: Core, level: unknown): number | undefined {
+  if (typeof level === 'number') return level
+  if (typeof level !== 'string') return undefined
+  return Object.hasOwn(levels.values, level) ? levels.values[level] : levelNumber(level)
+}
+
 function isLevelEnabled(this: Core, level: string): boolean {
-  const value = this.levels.values[level] ?? levelNumber(level)
+  const value = valueOfLevel(this, level)
   return value !== undefined && value !== SILENT && value >= levelValue.call(this)
 }
 
 /** `logger.level = 'debug'`: for a component or the root its whole subtree follows, for a child its children. */
 function setLevel(this: Core, level: string | number): void {
-  const value = typeof level === 'string' ? (this.levels.values[level] ?? levelNumber(level)) : level
+  const value = valueOfLevel(this, level)
   if (value === undefined || Number.isNaN(value)) {
     throw optionError({
       option: 'logger.level',

@@ -35,7 +35,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   const schema = schemaOf(options, resolved)
   pipeline.prepare = undefined
   pipeline.schema = schema
-  pipeline.now = options.now ?? Date.now
+  pipeline.now = clockOf(options.now)
   pipeline.slowMs = resolved.slowMs
   pipeline.ground = groundPrefix(schema, reservedNames(schema), identityFields(pipeline, options, resolved))
   pipeline.heads = makeHeads(schema, values)
@@ -51,6 +51,21 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   followSignals(pipeline, options.signals ?? settings.signals)
   if (hasLifecycle(options.lifecycle ?? settings.lifecycle, transports)) {
     beginLife(core, transports, fanout.stats)
+  }
+}
+
+/** A clock of the user's that throws or goes wrong must not take records with it. */
+function clockOf(now: (() => number) | undefined): () => number {
+  // Not Date.now itself: a test that replaces it later means our records too.
+  if (now === undefined) return () => Date.now()
+  return () => {
+    try {
+      const time = now()
+      if (Number.isFinite(time)) return time
+    } catch {
+      // The system's clock stands in.
+    }
+    return Date.now()
   }
 }
 

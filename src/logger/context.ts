@@ -5,8 +5,8 @@ import { addContext as addToCurrent, type ContextFields } from '../context/scope
  * Adds fields to the current scope, for the records that follow in it; a value of undefined removes the field.
  * Outside a scope it does nothing, returns false, and says so once on stderr.
  */
-export function addContext(fields: ContextFields): boolean {
-  return addToCurrent(fields, tellOutside)
+export function addContext(fields: object): boolean {
+  return addToCurrent(fields as ContextFields, tellOutside)
 }
 
 function tellOutside(): void {

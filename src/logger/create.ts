@@ -62,7 +62,8 @@ export function reconfigure(logger: Logger, options: LoggerOptions): Promise<voi
 /** Closes what the new configuration has no use for: a transport may be in both. */
 async function closeUnused(before: Fanout, now: Fanout): Promise<void> {
   const unused = before.transports.filter((transport) => !now.transports.includes(transport))
-  await Promise.all(unused.map((transport) => transport.close?.().catch(() => {})))
+  // The contract says that close never rejects; a transport of somebody else's may not keep it.
+  await Promise.allSettled(unused.map(async (transport) => transport.close?.()))
 }
 
 /** The transports of a logger; it is made ready where it was not. */
@@ -85,7 +86,7 @@ function makeRoot(options: LoggerOptions, root: object): Core {
 }
 
 function inherit(core: Core, options: LoggerOptions, pipeline: Pipeline): void {
-  Object.setPrototypeOf(core, makeBase(options, pipeline))
+  Object.setPrototypeOf(core, makeBase(options, pipeline, core))
   core[voiceSym] = {
     pipeline,
     prefix: undefined,

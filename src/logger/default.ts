@@ -44,11 +44,20 @@ export function getLogger(component: string): Logger {
     })
   }
   const made = logger.child({ component }) as unknown as Core
-  made[cellSym] = made[voiceSym].pipeline.levels.cell(component)
+  const { levels, fail } = made[voiceSym].pipeline
+  if (state.components.size >= MAX_COMPONENTS) {
+    // Names made from data: such a logger works, with the level of the nearest name above, and is not kept.
+    fail(`more than ${MAX_COMPONENTS} components; use a field for what comes from data`, component)
+    made[cellSym] = levels.nearest(component)
+    return made as unknown as Logger
+  }
+  made[cellSym] = levels.cell(component)
   made[voiceSym].component = component
   state.components.set(component, made as unknown as Logger)
   return made as unknown as Logger
 }
+
+const MAX_COMPONENTS = 1000
 
 /**
  * Replaces the default logger's configuration at run time; loggers and children made before follow. What the
@@ -56,7 +65,7 @@ export function getLogger(component: string): Logger {
  *
  * @throws TypeError ERR_SPOOR_OPTION for an unknown option or a wrong value
  */
-export function configure(options: LoggerOptions): Promise<void> {
+export function configure(options: LoggerOptions = {}): Promise<void> {
   const closed = reconfigure(logger, options)
   for (const component of [...state.expiries.keys()]) forget(component)
   return closed
@@ -78,7 +87,8 @@ const LONGEST_TIMER = 2 ** 31 - 1
 export function setLevel(level: LevelOrSilent, options?: SetLevelOptions): void
 export function setLevel(component: string, level: LevelOrSilent | undefined, options?: SetLevelOptions): void
 export function setLevel(first: string, second?: string | SetLevelOptions, third?: SetLevelOptions): void {
-  const short = typeof second === 'object' || (second === undefined && levelNumber(first) !== undefined)
+  // biome-ignore lint/complexity/noArguments: setLevel('db', undefined) is not setLevel('db')
+  const short = arguments.length === 1 || typeof second === 'object'
   const component = short ? '' : first
   const options = short ? (second as SetLevelOptions | undefined) : third
   const level = short ? first : (second as string | undefined)

@@ -14,6 +14,8 @@ export interface LevelCell {
 export interface LevelTree {
   /** The cell of a component; '' is the root. */
   cell(component: string): LevelCell
+  /** The cell of the nearest name above that has one, the root's at last. */
+  nearest(component: string): LevelCell
   /** Sets a component's own level; undefined takes it away, so that it inherits again. '' is the root. */
   set(component: string, level: number | undefined): void
   /** The level that was set for just this component. */
@@ -56,6 +58,11 @@ export function makeLevelTree(root: number, components: Iterable<readonly [strin
         cells.set(component, cell)
       }
       return cell
+    },
+    nearest(component) {
+      let name = component
+      while (name !== '' && !cells.has(name)) name = name.slice(0, Math.max(0, name.lastIndexOf('.')))
+      return tree.cell(name)
     },
     set(component, level) {
       if (level !== undefined) set.set(component, level)

@@ -14,16 +14,19 @@ export type LogMethodHook = (this: Core, args: unknown[], method: Method, level:
 /**
  * The method of one level. Below the threshold it costs a load and a compare; a message with plain fields goes
  * straight to the record; every other form is read by `readCall`. It never throws.
+ *
+ * @param root writes for a method that was taken off its logger: `promise.catch(logger.error)`
  */
-export function makeMethod(num: number, hook: LogMethodHook | undefined): Method {
+export function makeMethod(num: number, hook: LogMethodHook | undefined, root: Core): Method {
   const write = makeWrite(num, () => method)
   const act = hook === undefined ? write : hooked(num, write, hook)
-  const method: Method = function log(this: Core): void {
+  const method = function log(this: Core | undefined): void {
     // Small enough to be inlined: a call below the threshold then costs no more than an empty function.
-    if (num < this[cellSym].value) return
+    const core = this?.[cellSym] === undefined ? root : (this as Core)
+    if (num < core[cellSym].value) return
     // biome-ignore lint/complexity/noArguments: a rest parameter would allocate, forwarding does not
-    Reflect.apply(act, this, arguments)
-  }
+    Reflect.apply(act, core, arguments)
+  } as Method
   return method
 }
 

@@ -1,5 +1,6 @@
 import type pino from 'pino'
 import {
+  type Check,
   checkOptions,
   isAnything,
   isBoolean,
@@ -68,10 +69,18 @@ export interface LoggerOptions {
   readonly now?: (() => number) | undefined
 }
 
+const isTransport: Check = {
+  expected: 'a transport, with name, write() and stats(); streamTransport(stream) makes one of a stream',
+  accepts: (value) => {
+    const { name, write, stats } = (value ?? {}) as Partial<Transport>
+    return typeof name === 'string' && typeof write === 'function' && typeof stats === 'function'
+  },
+}
+
 const SPEC: OptionsSpec<LoggerOptions> = {
   level: isLevel,
   levels: isRecordOf(isLevel),
-  transports: isListOf(isObject),
+  transports: isListOf(isTransport),
   schema: isOneOf('default', 'ecs', 'gcp', 'datadog', 'pino'),
   keys: isRecordOf(isString),
   labels: isRecordOf(isString),

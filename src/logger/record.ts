@@ -14,6 +14,10 @@ const { start, end } = tracingChannel('pino_asJson')
 
 const FATAL = 60
 
+/** Records inside records: what is logged by a getter, a toJSON, a mixin or a transport of a record. */
+const MAX_NESTED = 4
+let nested = 0
+
 /**
  * Makes one record of what a call said and hands it on. This is the hot path: with a warm prefix it is one
  * look-up for each field, string concatenations, and the sink's.
@@ -29,6 +33,27 @@ export function record(
   err: unknown,
   source: string,
   given?: Scope,
+): void {
+  if (nested >= MAX_NESTED) {
+    core[voiceSym].pipeline.fail('a record was dropped that logging itself made', 'records within records')
+    return
+  }
+  nested++
+  try {
+    write(core, num, msg, fields, err, source, given)
+  } finally {
+    nested--
+  }
+}
+
+function write(
+  core: Core,
+  num: number,
+  msg: string,
+  fields: Fields | undefined,
+  err: unknown,
+  source: string,
+  given: Scope | undefined,
 ): void {
   const scope = given === undefined && core[scopeSym] !== undefined ? strayScope(core) : given
   const voice = core[voiceSym]

@@ -1,3 +1,4 @@
+import { exitNow } from '../config/exit.ts'
 import { shared } from '../config/shared.ts'
 import { endAllLives } from './lifecycle.ts'
 
@@ -39,6 +40,8 @@ function onSignal(signal: NodeJS.Signals): void {
   if (last) each(state.ends, (end) => end(signal))
   each(state.flushes, (flush) => flush())
   if (!last) return
+  // What a slow reader has not taken yet is waited for as at any other exit, and told where it is given up.
+  exitNow()
   process.removeListener(signal, onSignal)
   process.kill(process.pid, signal)
 }

@@ -14,16 +14,14 @@ type NoFields =
   | boolean
   | bigint
   | symbol
-  | null
-  | undefined
   | readonly unknown[]
   | ((...args: never[]) => unknown)
 
-/** An object of fields; neither a primitive, an array nor a function. */
-export type FieldsOf<T> = T extends NoFields ? never : T & LogFields
+/** An object of fields, or none; neither a primitive, an array nor a function. */
+export type FieldsOf<T> = T extends null | undefined ? T : T extends NoFields ? never : T & LogFields
 
-/** An error, or the `unknown` of a catch clause; not something that is known to be another thing. */
-export type ErrorOf<E> = [unknown] extends [E] ? E : Error
+/** An error or none, or the `unknown` of a catch clause; not something that is known to be another thing. */
+export type ErrorOf<E> = [unknown] extends [E] ? E : Error | null | undefined
 
 /**
  * What every level method takes. Pino's orders (object, message, printf arguments) are pino's own types.
@@ -31,7 +29,7 @@ export type ErrorOf<E> = [unknown] extends [E] ? E : Error
  */
 export interface LogFn extends pino.LogFn {
   <E>(msg: string, err: ErrorOf<E>, fields?: { readonly [key: string]: unknown } & LogFields): void
-  <T extends object>(msg: string, fields: FieldsOf<T>): void
+  <T extends object | null | undefined>(msg: string, fields: FieldsOf<T>): void
 }
 
 /** Ends a timer: writes one record with duration_ms and returns it, in milliseconds. */

@@ -11,16 +11,18 @@ const DIGITS = 1000
 
 /** Writes the one record of a request that has ended. */
 export function writeCompletion<Req>(exchange: Exchange<Req>): void {
-  const { log, framework, req, raw, res, scope } = exchange
+  const { log, raw, res, scope } = exchange
   const duration = Math.round((log.now() - exchange.start) * DIGITS) / DIGITS
-  const path = pathOf(framework.target(req))
+  const path = pathOf(guarded('target', targetOf, exchange) ?? '')
   if (log.ignore !== undefined && isIgnored(exchange, path)) return
-  const err = errorOf(exchange)
+  const read = guarded('err', errorOf, exchange)
+  // A field that can't be read is no error of the request.
+  const err = read === undefined ? NOTHING : read
   const outcome = outcomeOf(exchange, err)
   const slow = duration > log.slowMs
   const completion: Completion = {
-    method: raw.method ?? '',
-    route: framework.route(req),
+    method: methodOf(raw),
+    route: guarded('route', routeOf, exchange),
     path,
     status: res.headersSent || outcome === 'completed' ? res.statusCode : undefined,
     duration_ms: duration,
@@ -35,25 +37,93 @@ export function writeCompletion<Req>(exchange: Exchange<Req>): void {
     path,
     status,
     duration_ms: duration,
-    request_bytes: requestBytes(raw),
-    response_bytes: responseBytes(exchange),
-    remote_address: framework.remoteAddress(req, log),
-    user_agent: bounded(raw.headers['user-agent'], MAX_USER_AGENT),
+    request_bytes: guarded('request_bytes', requestBytes, exchange),
+    response_bytes: guarded('response_bytes', responseBytes, exchange),
+    remote_address: addressOf(exchange),
+    user_agent: guarded('user_agent', userAgentOf, exchange),
     outcome,
   }
   if (slow) fields.slow = true
   if (exchange.rejected !== undefined) fields.rejected_request_id = exchange.rejected
   if (log.headers !== false) {
-    fields.request_headers = headerField(raw.headers, log.headers)
-    fields.response_headers = headerField(framework.responseHeaders(req, res), log.headers)
+    fields.request_headers = guarded('request_headers', requestHeadersOf, exchange)
+    fields.response_headers = guarded('response_headers', responseHeadersOf, exchange)
   }
-  if (log.body > 0) fields.request_body = bodyField(framework.body(req), log.body)
+  if (log.body > 0) fields.request_body = guarded('request_body', bodyOf, exchange)
   const level = levelOf(exchange, completion)
   writeRecord(log.logger, level, 'request completed', {
     fields,
     err: err === NOTHING ? undefined : err,
     scope,
   })
+}
+
+/** The record of a request whose own could not be made: that there was one, and how it ended. */
+export function writeLeast<Req>({ log, raw, res, scope, error }: Exchange<Req>): void {
+  try {
+    const outcome: Outcome = res.writableFinished && error === NOTHING ? 'completed' : 'errored'
+    const failed = outcome === 'errored' || res.statusCode >= 500
+    writeRecord(log.logger, failed ? 'error' : 'info', 'request completed', {
+      fields: { method: methodOf(raw), status: res.headersSent ? res.statusCode : undefined, outcome },
+      scope,
+    })
+  } catch (thrown) {
+    told('least record', thrown)
+  }
+}
+
+/**
+ * What `read` finds, or undefined where it throws: the application may put what it likes at its request, and one
+ * field that can't be read must not cost the record.
+ */
+function guarded<Req, T>(place: string, read: (exchange: Exchange<Req>) => T, exchange: Exchange<Req>) {
+  try {
+    return read(exchange)
+  } catch (thrown) {
+    told(place, thrown)
+    return undefined
+  }
+}
+
+function targetOf<Req>({ framework, req, raw }: Exchange<Req>): string {
+  const target: unknown = framework.target(req)
+  if (typeof target === 'string') return target
+  return typeof raw.url === 'string' ? raw.url : ''
+}
+
+function methodOf({ method }: IncomingMessage): string {
+  return typeof method === 'string' ? method : ''
+}
+
+function routeOf<Req>({ framework, req }: Exchange<Req>): string | undefined {
+  return framework.route(req)
+}
+
+/** The framework's word, else the socket's: Express asks the application's own function whom to trust. */
+function addressOf<Req>({ framework, req, raw, log }: Exchange<Req>): string | undefined {
+  try {
+    return framework.remoteAddress(req, log)
+  } catch (thrown) {
+    told('remote_address', thrown)
+    return raw.socket?.remoteAddress
+  }
+}
+
+function userAgentOf<Req>({ raw }: Exchange<Req>): string | undefined {
+  const agent: unknown = raw.headers['user-agent']
+  return typeof agent === 'string' ? bounded(agent, MAX_USER_AGENT) : undefined
+}
+
+function requestHeadersOf<Req>({ raw, log }: Exchange<Req>): Record<string, unknown> {
+  return headerField(raw.headers, log.headers)
+}
+
+function responseHeadersOf<Req>({ framework, req, res, log }: Exchange<Req>): Record<string, unknown> {
+  return headerField(framework.responseHeaders(req, res), log.headers)
+}
+
+function bodyOf<Req>({ framework, req, log }: Exchange<Req>): unknown {
+  return bodyField(framework.body(req), log.body)
 }
 
 /** The path of a request's target, without its query. */
@@ -106,7 +176,15 @@ const DEPARTURES = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ERR_STREAM_P
 function outcomeOf<Req>({ raw, res }: Exchange<Req>, err: unknown): Outcome {
   if (res.writableFinished) return err === NOTHING ? 'completed' : 'errored'
   if (!hasLeft(raw)) return 'errored'
-  return err === NOTHING || DEPARTURES.has(String((err as { code?: unknown }).code)) ? 'aborted' : 'errored'
+  return err === NOTHING || isDeparture(err) ? 'aborted' : 'errored'
+}
+
+function isDeparture(err: unknown): boolean {
+  try {
+    return DEPARTURES.has((err as { code?: unknown }).code as string)
+  } catch {
+    return false
+  }
 }
 
 /** True where the other side ended the connection: by FIN the socket was read to its end, by RST it failed. */
@@ -115,7 +193,7 @@ function hasLeft({ socket }: IncomingMessage): boolean {
 }
 
 /** Bytes of the request's body as it was announced; undefined where it was sent in chunks. */
-function requestBytes({ headers }: IncomingMessage): number | undefined {
+function requestBytes<Req>({ raw: { headers } }: Exchange<Req>): number | undefined {
   const length = headers['content-length']
   if (length !== undefined) return Number(length)
   return headers['transfer-encoding'] === undefined ? 0 : undefined

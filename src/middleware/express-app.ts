@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Logger } from '../logger/types.ts'
+import { keepArrayHeadersOf } from './array-headers.ts'
 import { type Exchange, exchangeOf } from './exchange.ts'
 import { noteError, requestLog } from './request.ts'
 
@@ -24,6 +25,7 @@ interface Layer {
 
 export interface ExpressApp {
   readonly request: object
+  readonly response?: object
   use(handler: ErrorHandler): unknown
   /** Express 4's router, once there is one. */
   readonly _router?: { readonly stack: Layer[] }
@@ -55,6 +57,7 @@ export function watchApp(app: ExpressApp): void {
     watch = { layers: -1, observers: 0 }
     watches.set(app, watch)
     extendRequest(app.request)
+    if (app.response !== undefined) keepArrayHeadersOf(app.response)
   }
   const stack = stackOf(app)
   if (stack === undefined || stack.length === watch.layers) return

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { runInScope } from '../context/scope.ts'
 import type { Logger } from '../logger/types.ts'
+import { keepArrayHeaders } from './array-headers.ts'
 import { type Exchange, exchangeOf, type Framework, told } from './exchange.ts'
 import { type ExpressApp, type ExpressRequest, routeOf, watchApp } from './express-app.ts'
 import { createRequestLog, type RequestLog, type RequestLoggerOptions } from './options.ts'
@@ -66,7 +67,10 @@ function tryBegin(
     if (log.responseHeader !== false && !res.headersSent) {
       res.setHeader(log.responseHeader, exchange.scope.fields.request_id as string)
     }
-    if (req.app === undefined || !tryWatch(req.app)) req.log = requestLog(exchange)
+    if (req.app === undefined || !tryWatch(req.app)) {
+      req.log = requestLog(exchange)
+      if (log.responseHeader !== false) keepArrayHeaders(res)
+    }
     return exchange
   } catch (thrown) {
     told('start', thrown)

@@ -13,7 +13,15 @@ import { currentScope, runInScope, type Scope } from '../context/scope.ts'
 import { boundTo } from '../logger/bound.ts'
 import type { Logger } from '../logger/types.ts'
 import { isSpoorLogger } from '../logger/write.ts'
-import { exchangeOf, type Framework, type Identity, identityOf, told, track } from './exchange.ts'
+import {
+  type Exchange,
+  exchangeOf,
+  type Framework,
+  type Identity,
+  identityOf,
+  told,
+  track,
+} from './exchange.ts'
 import { createRequestLog, type RequestLog, type RequestLoggerOptions } from './options.ts'
 import { begin, identify, noteError } from './request.ts'
 
@@ -84,8 +92,10 @@ export function fastifyLogging(options: Options = {}): FastifyLogging {
 }
 
 function idOf(setup: Setup, raw: IncomingMessage): string {
-  const identity = identify(setup.log, raw)
-  track(raw, identity)
+  // A requestLogger around the app has named the request already.
+  const known = identityOf(raw)
+  const identity = known ?? identify(setup.log, raw)
+  if (known === undefined) track(raw, identity)
   return identity.scope.fields.request_id as string
 }
 
@@ -192,7 +202,8 @@ function logOf(fastify: FastifyInstance, setup: Setup | undefined, own: Options)
 function start(log: Log, request: FastifyRequest, reply: FastifyReply, silent: boolean): Scope | undefined {
   const { raw } = request
   try {
-    if (exchangeOf(raw) !== undefined) return undefined
+    const begun = exchangeOf(raw)
+    if (begun !== undefined) return join(begun, log, request, reply, silent)
     const known = identityOf(raw)
     const identity = known ?? identityHere(log, request)
     const { scope } = begin(log, FASTIFY, request, raw, reply.raw, identity)
@@ -204,6 +215,19 @@ function start(log: Log, request: FastifyRequest, reply: FastifyReply, silent: b
     told('start', thrown)
     return exchangeOf(raw)?.scope
   }
+}
+
+/** A request that a requestLogger around the app has begun, and will write the record of, is only entered. */
+function join(
+  begun: Exchange<unknown>,
+  log: Log,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  silent: boolean,
+): Scope | undefined {
+  if (begun.framework === (FASTIFY as Framework<never>)) return undefined
+  bindLogs(log, request, reply, begun.scope, silent)
+  return begun.scope
 }
 
 /** Fastify's default ids count from 1 in each process: they say nothing outside of it. */

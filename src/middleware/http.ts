@@ -2,7 +2,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { optionError } from '../config/errors.ts'
 import { runInScope } from '../context/scope.ts'
 import type { Logger } from '../logger/types.ts'
-import { type Exchange, type Framework, told } from './exchange.ts'
+import { keepArrayHeaders } from './array-headers.ts'
+import { type Exchange, exchangeOf, type Framework, told } from './exchange.ts'
 import { createRequestLog, type RequestLog, type RequestLoggerOptions } from './options.ts'
 import { begin, complete, noteError, requestLog } from './request.ts'
 import { clientAddress } from './trust.ts'
@@ -64,11 +65,14 @@ function handlerMissing(value: unknown): TypeError {
   })
 }
 
+/** Undefined where another requestLogger has the request already, or it could not be begun. */
 function tryBegin(log: RequestLog<IncomingMessage>, req: IncomingMessage, res: ServerResponse) {
+  if (exchangeOf(req) !== undefined) return undefined
   try {
     const exchange = begin(log, HTTP, req, req, res)
     if (log.responseHeader !== false && !res.headersSent) {
       res.setHeader(log.responseHeader, exchange.scope.fields.request_id as string)
+      keepArrayHeaders(res)
     }
     ;(req as { log?: unknown }).log = requestLog(exchange)
     return exchange

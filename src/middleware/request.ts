@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { parseBaggage } from '../context/baggage.ts'
 import { traceFromHeaders } from '../context/inbound.ts'
 import { currentTrace } from '../context/otel.ts'
@@ -7,7 +8,7 @@ import { addToScope, type ContextFields, createScope, runInScope, type Scope } f
 import { newTrace } from '../context/traceparent.ts'
 import { boundTo } from '../logger/bound.ts'
 import type { Logger } from '../logger/types.ts'
-import { writeCompletion } from './completion.ts'
+import { writeCompletion, writeLeast } from './completion.ts'
 import { type Exchange, type Framework, type Identity, NOTHING, told, track } from './exchange.ts'
 import type { RequestLog } from './options.ts'
 
@@ -73,11 +74,28 @@ export function begin<Req>(
   res.on('close', close)
   // A pipelined response that waits for its turn hears nothing of the end of its connection.
   if (queued) {
-    socket.once('close', close)
-    res.on('close', () => socket.removeListener('close', close))
+    const waiting = waitingAt(socket)
+    waiting.add(close)
+    res.on('close', () => waiting.delete(close))
   }
   if (log.getUser !== undefined) askUser(exchange, log.getUser)
   return exchange
+}
+
+/** One listener for each socket: who pipelines many requests makes Node warn of a leak otherwise. */
+const queues = new WeakMap<Socket, Set<() => void>>()
+
+function waitingAt(socket: Socket): Set<() => void> {
+  let waiting = queues.get(socket)
+  if (waiting === undefined) {
+    const all = new Set<() => void>()
+    waiting = all
+    queues.set(socket, all)
+    socket.once('close', () => {
+      for (const close of all) close()
+    })
+  }
+  return waiting
 }
 
 /** The logger of a request, which carries its scope wherever it is used. */
@@ -102,6 +120,7 @@ export function complete<Req>(exchange: Exchange<Req>): void {
     writeCompletion(exchange)
   } catch (thrown) {
     told('record', thrown)
+    writeLeast(exchange)
   }
 }
 

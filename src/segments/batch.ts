@@ -1,7 +1,6 @@
-// Imported, so that a test that replaces the global timers does not stop the flush.
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { beforeExit, isExiting } from '../config/exit.ts'
 import { createBacklog, type HeldLine } from './backlog.ts'
+import { after, atEndOfTurn, clearTimeout } from './timers.ts'
 
 /**
  * 32 Ki units: on files, pipes and the null device within a few per cent of the cheapest size, and far enough
@@ -10,7 +9,6 @@ import { createBacklog, type HeldLine } from './backlog.ts'
 const SIZE = 32 * 1024
 const URGENT = 50
 const BUFFER_LIMIT = 16 * 1024 * 1024
-const EXIT_STEP_MS = 5
 
 export interface BatchOptions {
   /**
@@ -28,7 +26,7 @@ export interface BatchOptions {
   retryMs: readonly [first: number, longest: number]
   /** Whether the process stays alive while something is held. */
   keepAlive: boolean
-  /** How long to go on trying at exit, in ms, blocking. @default 0: one try */
+  /** Until when to go on trying at exit, in ms, blocking, of the process's one wait. @default 0: one try */
   exitWaitMs?: number | undefined
   /** Told when writing stops being possible. */
   onBlocked?: (() => void) | undefined
@@ -69,7 +67,7 @@ export interface Batch {
 
 /** Makes a batch: the group commit that every local transport writes through. */
 export function createBatch(options: BatchOptions): Batch {
-  const { commit, retryMs, keepAlive, exitWaitMs = 0 } = options
+  const { commit } = options
   const size = options.size ?? SIZE
   const pending = options.pending ?? (() => false)
   const backlog = createBacklog(options.bufferLimit ?? BUFFER_LIMIT, drop)
@@ -84,10 +82,14 @@ export function createBatch(options: BatchOptions): Batch {
   let blocked = false
   let draining = false
   let exiting = isExiting()
+  // While exit is waited for: what can't be written is held and not given up.
+  let awaited = false
+  // Given up what was held, and nothing written since: there is no recovery to tell.
+  let givenUp = false
   let closed = false
   let loss: Loss | undefined
   let timer: NodeJS.Timeout | undefined
-  let pause: number = retryMs[0]
+  let pause = 0
   let waiters: (() => void)[] = []
   let records = 0
   let dropped = 0
@@ -107,7 +109,7 @@ export function createBatch(options: BatchOptions): Batch {
 
   function schedule(): void {
     scheduled = true
-    setImmediate(endOfTurn)
+    atEndOfTurn(endOfTurn)
   }
 
   function endOfTurn(): void {
@@ -136,8 +138,9 @@ export function createBatch(options: BatchOptions): Batch {
       options.onBlocked?.()
       hold(text, textRuns, taken)
     }
-    if (exiting) drainAtExit(0)
-    else if (!scheduled) schedule()
+    if (exiting) {
+      if (!awaited && !drain()) giveUp()
+    } else if (!scheduled) schedule()
   }
 
   /** Moves the lines of `text` behind `from` to the backlog, each with its level. */
@@ -158,7 +161,7 @@ export function createBatch(options: BatchOptions): Batch {
   function block(): void {
     blocked = true
     limit = 0
-    pause = retryMs[0]
+    pause = options.retryMs[0]
     loss = { dropped: 0, byLevel: new Map(), since: Date.now() }
   }
 
@@ -182,7 +185,8 @@ export function createBatch(options: BatchOptions): Batch {
     } finally {
       draining = false
     }
-    recovered()
+    if (givenUp) release()
+    else recovered()
     return true
   }
 
@@ -192,7 +196,10 @@ export function createBatch(options: BatchOptions): Batch {
       const lines = backlog.take(wanted)
       const taken = commit(lines.map((held) => held.line).join(''))
       const left = behind(lines, taken)
-      if (left.length < lines.length) pause = retryMs[0]
+      if (left.length < lines.length) {
+        givenUp = false
+        pause = options.retryMs[0]
+      }
       if (left.length > 0) {
         backlog.restore(left)
         return false
@@ -213,12 +220,12 @@ export function createBatch(options: BatchOptions): Batch {
 
   function arm(): void {
     if (timer !== undefined || exiting) return
-    timer = setTimeout(() => {
+    timer = after(pause, () => {
       timer = undefined
       drain()
-    }, pause)
-    if (!keepAlive) timer.unref()
-    pause = Math.min(pause * 2, retryMs[1])
+    })
+    if (!options.keepAlive) timer.unref()
+    pause = Math.min(pause * 2, options.retryMs[1])
   }
 
   function recovered(): void {
@@ -239,22 +246,14 @@ export function createBatch(options: BatchOptions): Batch {
   }
 
   function flush(): boolean {
+    // A turn's end that never comes (a test's clock again) must not stand in the way of the next one.
+    scheduled = false
     if (buffer !== '') write()
     return blocked ? drain() : true
   }
 
-  function drainAtExit(waitMs: number): void {
-    // Steps and not a clock: one that a test has stopped would make this wait for ever.
-    for (let waited = 0; !drain(); waited += EXIT_STEP_MS) {
-      if (waited >= waitMs) {
-        giveUp()
-        return
-      }
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, EXIT_STEP_MS)
-    }
-  }
-
   function giveUp(): void {
+    givenUp = true
     // The rest of a line that was begun: the reader has got its first half only.
     if (pending()) drop(0)
     backlog.clear()
@@ -263,11 +262,15 @@ export function createBatch(options: BatchOptions): Batch {
     release()
   }
 
-  function atExit(): void {
+  function atExit(waitedMs: number): boolean {
     exiting = true
     limit = 0
     clearTimeout(timer)
-    if (!flush()) drainAtExit(exitWaitMs)
+    awaited = !flush()
+    if (!awaited) return false
+    awaited = waitedMs < (options.exitWaitMs ?? 0)
+    if (!awaited) giveUp()
+    return awaited
   }
 
   const forget = beforeExit(atExit)
@@ -280,7 +283,10 @@ export function createBatch(options: BatchOptions): Batch {
     if (closed) return
     if (!flush() && waitMs > 0) {
       let patience: NodeJS.Timeout | undefined
-      await Promise.race([wait(), new Promise((resolve) => (patience = setTimeout(resolve, waitMs)))])
+      await Promise.race([
+        wait(),
+        new Promise((resolve) => (patience = after(waitMs, () => resolve(undefined)))),
+      ])
       clearTimeout(patience)
     }
     closed = true

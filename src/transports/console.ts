@@ -70,6 +70,7 @@ export function consoleTransport(options: ConsoleTransportOptions = {}): Transpo
   const name = options.name ?? 'console'
   const fd = options.fd ?? STDOUT
   let host: TransportHost = stderrHost(name)
+  let asides = 0
 
   const output = createOutput({
     fd,
@@ -84,6 +85,12 @@ export function consoleTransport(options: ConsoleTransportOptions = {}): Transpo
       host.report({
         code: error.code ?? 'gone',
         message: `nobody reads the console's lines any more (${error.message}); they are counted as dropped.`,
+      }),
+    onReady: () => batch.retry(),
+    onLoop: () =>
+      host.report({
+        code: 'loop',
+        message: `the stream's write logs what it is given; ${options.stream === undefined ? 'the lines pass it by from now on and go to the descriptor' : 'what it logs meanwhile is dropped'}.`,
       }),
   })
 
@@ -120,14 +127,19 @@ export function consoleTransport(options: ConsoleTransportOptions = {}): Transpo
     attach(given) {
       host = guardedHost(given, name)
     },
-    write: batch.add,
+    write(line, level) {
+      if (output.writing) {
+        asides++
+        output.aside(line)
+      } else batch.add(line, level)
+    },
     flushSync() {
       batch.flush()
     },
     flush: batch.drained,
     close: () => batch.close(EXIT_WAIT_MS),
     stats: () => ({
-      records: batch.records,
+      records: batch.records + asides,
       bytes: output.bytes,
       dropped: batch.dropped + output.lost,
       buffered: batch.buffered,

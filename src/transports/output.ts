@@ -1,7 +1,8 @@
-import { constants, fstatSync, openSync, writeSync } from 'node:fs'
-import { isMainThread } from 'node:worker_threads'
+import { writeSync } from 'node:fs'
 import { builtin } from '../config/builtin.ts'
 import { scratchFor } from '../segments/scratch.ts'
+import { type Channel, channelOf } from './channel.ts'
+import { type Foreign, foreignOf, replaced, type StreamLike } from './foreign.ts'
 
 /** Where the console's lines go; a `commit` for a batch. */
 export interface Output {
@@ -9,6 +10,10 @@ export interface Output {
   /** True while the rest of a record that was begun waits. */
   pending(): boolean
   readonly bytes: number
+  /** True while the stream's `write` runs: a line made now comes from there, and would go there again for ever. */
+  readonly writing: boolean
+  /** Takes such a line: to the descriptor at once, or it is counted as lost. */
+  aside(line: string): void
   /** Records that nobody will read: the reader has gone. */
   readonly lost: number
   readonly error: NodeJS.ErrnoException | undefined
@@ -18,25 +23,28 @@ export interface OutputOptions {
   /** The descriptor: 1 is stdout, 2 stderr. */
   fd: number
   /** Written to in place of the descriptor. */
-  stream?: { write(text: string): unknown } | undefined
+  stream?: StreamLike | undefined
   /** Turns a line into what is written; without it lines are written as they are. */
   render?: ((line: string) => string) | undefined
   /** Told once when the reader has gone. */
   onGone(error: NodeJS.ErrnoException): void
+  /** Told when the stream that asked to wait takes text again. */
+  onReady?(): void
+  /** Told at the first line that was made inside the stream's own `write`. */
+  onLoop?(): void
 }
 
-const STDOUT = 1
-const STDERR = 2
 const NEWLINE = 10
-/** POSIX: a write to a pipe of at most this much is never interleaved with another's, nor written in part. */
-const PIPE_BUF = 4096
 const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET', 'ENOTCONN', 'ENXIO', 'ESHUTDOWN', 'EOF'])
 
 /** Makes the output; the descriptor is looked at only when the first line comes. */
 export function createOutput(options: OutputOptions): Output {
   const { fd, render, onGone } = options
-  let target: { fd: number; most: number } | undefined
-  let rest: Buffer | undefined
+  let channel: Channel | undefined
+  let foreign: Foreign | undefined
+  // The `write` that has been seen to log what it is given; lines pass it by.
+  let looping: unknown
+  let writing = false
   let bytes = 0
   let lost = 0
   let gone = false
@@ -45,7 +53,7 @@ export function createOutput(options: OutputOptions): Output {
   /** Writes buffer[start..end) as far as it goes: how many bytes, 0 if it is 'not now' or 'never again'. */
   function put(buffer: Buffer, start: number, end: number): number {
     try {
-      const written = writeSync((target as { fd: number }).fd, buffer, start, end - start)
+      const written = writeSync((channel as Channel).fd, buffer, start, end - start)
       bytes += written
       return written
     } catch (failure) {
@@ -60,24 +68,39 @@ export function createOutput(options: OutputOptions): Output {
 
   function leave(): void {
     gone = true
-    if (rest !== undefined) lost++
-    rest = undefined
+    if (channel !== undefined) {
+      channel.owner?.()
+      channel.rest = undefined
+      channel.owner = undefined
+    }
     onGone(error as NodeJS.ErrnoException)
   }
 
-  /** True if nothing is left of a record that was begun. */
+  function loseRest(): void {
+    lost++
+  }
+
+  function putBy(piece: Buffer): void {
+    const at = channel as Channel
+    at.rest = Buffer.from(piece)
+    at.owner = loseRest
+  }
+
+  /** True if nothing is left of a record that was begun, by whichever transport of this process. */
   function finishRest(): boolean {
-    while (rest !== undefined) {
-      const written = put(rest, 0, rest.length)
-      if (written === 0) return rest === undefined
-      rest = written === rest.length ? undefined : rest.subarray(written)
+    const at = channel as Channel
+    while (at.rest !== undefined) {
+      const written = put(at.rest, 0, at.rest.length)
+      if (written === 0) return at.rest === undefined
+      at.rest = written === at.rest.length ? undefined : at.rest.subarray(written)
     }
+    at.owner = undefined
     return true
   }
 
   /** Writes buffer[from..stop), whole records; returns where it stopped, with the record begun put by as rest. */
   function putRecords(buffer: Buffer, from: number, stop: number, recordEnd: (at: number) => number): number {
-    const most = (target as { most: number }).most
+    const { most } = channel as Channel
     let at = from
     while (at < stop) {
       const end = chunkEnd(buffer, at, stop, most)
@@ -86,7 +109,7 @@ export function createOutput(options: OutputOptions): Output {
       at += written
       if (at === end || recordEnd(at - 1) === at) continue
       const endOfRecord = recordEnd(at)
-      rest = Buffer.from(buffer.subarray(at, endOfRecord))
+      putBy(buffer.subarray(at, endOfRecord))
       if (!finishRest() || gone) return endOfRecord
       at = endOfRecord
     }
@@ -102,55 +125,78 @@ export function createOutput(options: OutputOptions): Output {
 
   function commitRendered(lines: string, turn: (line: string) => string): number {
     let at = 0
-    while (at < lines.length && rest === undefined && !gone) {
+    while (at < lines.length && (channel as Channel).rest === undefined && !gone) {
       const end = lines.indexOf('\n', at) + 1 || lines.length
       const text = turn(lines.slice(at, end))
       const buffer = scratchFor(text)
       const stop = buffer.write(text, 0, 'utf8')
       const reached = putRecords(buffer, 0, stop, () => stop)
       if (reached === 0 && stop > 0) break
-      if (reached < stop && !gone) rest = Buffer.from(buffer.subarray(reached, stop))
+      if (reached < stop && !gone) putBy(buffer.subarray(reached, stop))
       at = end
     }
     return at
   }
 
-  function commitToStream(stream: { write(text: string): unknown }, lines: string): number {
-    const text =
-      render === undefined
-        ? lines
-        : lines
-            .split(/(?<=\n)/)
-            .map(render)
-            .join('')
+  function commitToStream(stream: StreamLike, lines: string): number {
+    if (foreign?.stream !== stream) foreign = foreignOf(stream, () => options.onReady?.())
+    if (foreign.error !== undefined) {
+      error = foreign.error
+      leave()
+      lost += countLines(lines, 0)
+      return lines.length
+    }
+    // Nothing to hand over: that was the question whether the rest of a line is gone.
+    if (lines === '' || foreign.full()) return 0
+    const text = render === undefined ? lines : rendered(lines, render)
+    const outer = writing
+    writing = true
     try {
-      stream.write(text)
+      foreign.write(text)
       bytes += Buffer.byteLength(text)
     } catch (failure) {
       error = failure as NodeJS.ErrnoException
       lost += countLines(lines, 0)
+    } finally {
+      writing = outer
     }
     return lines.length
+  }
+
+  function commitToDescriptor(lines: string): number {
+    channel ??= channelOf(fd)
+    if (!finishRest() || gone) return 0
+    return render === undefined ? commitLines(lines) : commitRendered(lines, render)
   }
 
   function commit(lines: string): number {
     let taken = 0
     if (!gone) {
       const stream = options.stream ?? replaced(fd)
-      if (stream !== undefined) return commitToStream(stream, lines)
-      target ??= openTarget(fd)
-      if (finishRest() && !gone) {
-        taken = render === undefined ? commitLines(lines) : commitRendered(lines, render)
-      }
+      if (stream !== undefined && (stream === options.stream || stream.write !== looping))
+        return commitToStream(stream, lines)
+      taken = commitToDescriptor(lines)
     }
     if (!gone) return taken
     lost += countLines(lines, taken)
     return lines.length
   }
 
+  function aside(line: string): void {
+    const stream = options.stream ?? replaced(fd)
+    if (looping === undefined) options.onLoop?.()
+    looping = stream?.write ?? true
+    // A stream of the caller's own has no descriptor that the line could go to.
+    if (gone || options.stream !== undefined || commitToDescriptor(line) === 0) lost++
+  }
+
   return {
     commit,
-    pending: () => rest !== undefined,
+    aside,
+    pending: () => channel?.owner === loseRest,
+    get writing() {
+      return writing
+    },
     get bytes() {
       return bytes
     },
@@ -161,6 +207,13 @@ export function createOutput(options: OutputOptions): Output {
       return error
     },
   }
+}
+
+function rendered(lines: string, render: (line: string) => string): string {
+  return lines
+    .split(/(?<=\n)/)
+    .map(render)
+    .join('')
 }
 
 function countLines(lines: string, from: number): number {
@@ -176,35 +229,4 @@ function chunkEnd(buffer: Buffer, start: number, stop: number, most: number): nu
   if (last >= start) return last + 1
   const next = buffer.indexOf(NEWLINE, start)
   return next === -1 || next >= stop ? stop : next + 1
-}
-
-/** The stream that somebody put in place of Node's, or whose `write` somebody replaced: a test runner, a wrapper. */
-function replaced(fd: number): { write(text: string): unknown } | undefined {
-  if (fd !== STDOUT && fd !== STDERR) return undefined
-  try {
-    // Reading it has a use of its own: Node then makes a socket (PM2, child_process) not block.
-    const stream = fd === STDOUT ? process.stdout : process.stderr
-    const foreign = Object.hasOwn(stream, 'write') || (isMainThread && stream.fd !== fd)
-    return foreign ? stream : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/**
- * A pipe is opened a second time, as one that does not block: a reader that has stopped then costs memory and
- * not the event loop, and the flag is not seen by the others who share the pipe. Where that can't be (no /proc,
- * another user's pipe) it is written as it is.
- */
-function openTarget(fd: number): { fd: number; most: number } {
-  try {
-    if (!fstatSync(fd).isFIFO()) return { fd, most: Number.POSITIVE_INFINITY }
-  } catch {
-    return { fd, most: PIPE_BUF }
-  }
-  try {
-    return { fd: openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK), most: PIPE_BUF }
-  } catch {
-    return { fd, most: PIPE_BUF }
-  }
 }

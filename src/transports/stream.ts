@@ -3,6 +3,7 @@ import { bytesOf, checkOptions, isLevel, isSize, isString, type OptionsSpec } fr
 import { optionError } from '../config/errors.ts'
 import type { LevelOrSilent } from '../config/levels.ts'
 import { createBatch } from '../segments/batch.ts'
+import { outsideScopes } from '../segments/timers.ts'
 import { guardedHost, levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
 import type { Transport, TransportHost } from './transport.ts'
 
@@ -74,7 +75,7 @@ export function streamTransport(stream: Writable, options: StreamTransportOption
     const length = Buffer.byteLength(lines)
     unwritten++
     try {
-      waiting = !stream.write(lines, settled)
+      waiting = !outsideScopes(() => stream.write(lines, settled))
       bytes += length
     } catch (error) {
       settled()

@@ -60,6 +60,11 @@ describe("hosts of one's own", () => {
     'пример',
     'internal.',
     '.internal.com',
+    'evil.com/.internal',
+    'evil.com?x=.svc',
+    'evil.com\\.internal',
+    'evil.com#.local',
+    'x@evil.com:.local',
   ])('not %s', (host) => expect(isOwnHost(host)).toBe(false))
 })
 
@@ -86,6 +91,10 @@ describe('hostRule', () => {
     for (const host of no) expect(allowed(host)).toBe(false)
   })
 
+  test('no expression lets pass what has no host', () => {
+    expect(hostRule([/^(?!evil)/])('')).toBe(false)
+  })
+
   test('answers the same when it has forgotten', () => {
     const allowed = hostRule([])
     for (let n = 0; n < 2500; n++) expect(allowed(`h${n}.example.com`)).toBe(false)
@@ -110,4 +119,14 @@ test.each([
   ['[::1]', '::1'],
   ['::1', '::1'],
   ['127.0.0.1:3000', '127.0.0.1'],
+  ['https:/evil.com', ''],
+  ['https:evil.com', ''],
+  ['localhost:80@evil.com', ''],
+  ['user:x@evil.com', ''],
+  ['evil.com/.internal', ''],
+  ['evil.com?x=.svc', ''],
+  ['[::1]evil.com', ''],
+  ['[evil.com]', ''],
+  ['localhost:80:90', ''],
+  ['local\nhost', ''],
 ])('the host of %s is %s', (authority, host) => expect(hostOf(authority)).toBe(host))

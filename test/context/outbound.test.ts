@@ -381,11 +381,33 @@ describe('injectHeaders', () => {
     ['http://api.example.com/', {}],
     ['api.example.com:443', {}],
     ['not a url //', {}],
+    ['https:/evil.com/x', {}],
+    ['https:evil.com', {}],
+    ['HTTPS:evil.com', {}],
+    ['http:\\\\evil.com', {}],
+    ['https:\\\\evil.com\\.internal', {}],
+    ['https:evil.com/.internal', {}],
+    ['evil.com/.internal', {}],
+    ['evil.com?x=.svc', {}],
+    ['//evil.com/.internal', {}],
+    ['localhost:80@evil.com', {}],
+    ['user:x@evil.com', {}],
+    ['http://localhost:80@evil.com/', {}],
+    [url, { Host: 'localhost:80@evil.com' }],
+    [url, { Host: 'evil.com/.internal' }],
     [url, { Host: 'api.example.com' }],
     [url, { 'X-Request-Id': 'mine' }],
   ])('%s with %j: nothing is added', (to, headers) => {
     withContext({ request_id: 'r-1' }, () => expect(injectHeaders(headers, to)).toEqual(headers))
   })
+
+  test.each(['http:/localhost/x', 'http:localhost', 'HTTP:\\\\localhost\\x', 'https://u:p@api.internal/?a'])(
+    '%s is a URL of a host of ours',
+    (to) =>
+      withContext({ request_id: 'r-1' }, () =>
+        expect(injectHeaders({}, to)).toEqual({ 'x-request-id': 'r-1' }),
+      ),
+  )
 
   test('a bare host and a URL object', () => {
     withContext({ request_id: 'r-1' }, () => {

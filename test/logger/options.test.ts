@@ -7,7 +7,7 @@ const WRONG: readonly [string, object, RegExp][] = [
   ['levels', { levels: { db: 'loud' } }, /levels.*expected .*level/],
   ['levels', { levels: 'info' }, /levels.* is "info"/],
   ['transports', { transports: {} }, /transports.*expected an array/],
-  ['transports', { transports: ['console'] }, /transports.*expected an array, each element an object/],
+  ['transports', { transports: ['console'] }, /transports.*expected an array, each element a transport/],
   ['schema', { schema: 'xml' }, /schema.* is "xml", expected one of default, ecs, gcp, datadog, pino/],
   ['keys', { keys: { time: '' } }, /keys.*expected/],
   ['keys', { keys: { time: 'level' } }, /keys.*level/],

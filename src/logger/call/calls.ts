@@ -117,6 +117,8 @@ function collect(
   let err = error
   const left: unknown[] = []
   for (const value of rest) {
+    // An error or fields that there were none of: `server.close((err) => logger.info('closed', err))`.
+    if (value === null && rest.length === 1) continue
     if (err === NO_ERROR && isError(value)) err = value
     else if (fields === undefined && isFields(value)) fields = isPlain(value) ? value : asFields(value)
     else if (value !== undefined) left.push(value)

@@ -39,10 +39,18 @@ export function sourceOf(callee: AnyFunction, skip: number): string {
   } catch {
     return ''
   } finally {
-    Error.stackTraceLimit = stackTraceLimit
+    restore(stackTraceLimit, prepareStackTrace)
+  }
+}
+
+function restore(limit: number, prepare: typeof Error.prepareStackTrace): void {
+  try {
+    Error.stackTraceLimit = limit
     // Assigning undefined would leave a property behind that Node takes for a user's own.
-    if (prepareStackTrace === undefined) delete (Error as Partial<ErrorConstructor>).prepareStackTrace
-    else Error.prepareStackTrace = prepareStackTrace
+    if (prepare === undefined) delete (Error as Partial<ErrorConstructor>).prepareStackTrace
+    else Error.prepareStackTrace = prepare
+  } catch {
+    // A frozen Error could not be changed above either.
   }
 }
 

@@ -43,13 +43,19 @@ function ownFields(error: Error, walk: Walk, names: ErrorNames): string {
   const keys = safely(() => Object.keys(error), [])
   let text = ''
   for (const key of keys.slice(0, MAX_OWN_FIELDS)) {
-    if (OWN_PARTS.has(key)) continue
+    if (OWN_PARTS.has(key) || (key === 'body' && isBodyError(error))) continue
     const value = part(() => walk.write((error as unknown as Record<string, unknown>)[key], walk))
     if (value === undefined) continue
     const taken = key === names.type || key === names.message || key === names.stack
     text += `,${quoteKey(taken ? freeName(keys, key) : key)}${value}`
   }
   return text
+}
+
+/** body-parser's errors carry the request's whole body, with whatever secrets are in it: http-errors' types. */
+function isBodyError(error: Error): boolean {
+  const type = safely(() => (error as { type?: unknown }).type, undefined)
+  return typeof type === 'string' && /^(entity|encoding|charset|request)\./.test(type)
 }
 
 function freeName(keys: readonly string[], key: string): string {

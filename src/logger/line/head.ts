@@ -1,5 +1,6 @@
 import type { Schema } from './schema.ts'
-import { flat, quote } from './text.ts'
+import { flat, quote, quoteKey } from './text.ts'
+import { writeValue } from './value.ts'
 
 /** How a line of one level begins: `{"time":"…","level":"info","msg":`, kept for as long as the millisecond lasts. */
 export interface Head {
@@ -24,9 +25,12 @@ export function makeHeads(schema: Schema, levels: Readonly<Record<string, number
 }
 
 function makeHead(schema: Schema, name: string, value: number): Head {
-  const begin = JSON.stringify(schema.level(name, value)).slice(0, -1)
-  const level = `${begin.slice(1)},${JSON.stringify(schema.messageKey)}:`
-  return { begin, level, messages: new Map(), at: -1, text: '' }
+  const pairs = Object.entries(schema.level(name, value)).map(
+    ([key, each]) => quoteKey(key) + writeValue(each),
+  )
+  const begin = `{${pairs.join(',')}`
+  const level = `${begin.slice(1)},${quoteKey(schema.messageKey)}`
+  return { begin, level, messages: new Map(), at: Number.NaN, text: '' }
 }
 
 /** The head of a level, made where a child brought a level of its own. */

@@ -3,7 +3,7 @@ import { type ContextFields, currentScope, type Scope, type TraceContext } from 
 import { formatFlags } from '../../context/traceparent.ts'
 import { type Pair, splitPairs } from './pairs.ts'
 import { outputName, outputValue, type Schema } from './schema.ts'
-import { makeShape, type Shape, withName } from './shape.ts'
+import { makeShape, type Shape, withNames } from './shape.ts'
 import { flat, quoteKey } from './text.ts'
 import { writeValue } from './value.ts'
 import { writeThrown } from './walk.ts'
@@ -59,34 +59,59 @@ function textOf(schema: Schema, fields: ContextFields, key: string): string | un
   }
 }
 
-/** Adds pairs; a name that is taken steps aside to `_name`, an equal value is not written again. */
-function append(prefix: Prefix, pairs: readonly Pair[]): Prefix {
-  let { text, shape } = prefix
+/** With more pairs than this, names are looked up in a set instead of a list. */
+const FEW = 32
+
+/**
+ * Adds pairs; a name that is taken steps aside to `_name`, an equal value is not written again.
+ *
+ * @param context true for a scope's pairs: the trace keys are reserved for just these
+ */
+function append(prefix: Prefix, pairs: readonly Pair[], context = false): Prefix {
+  const { shape } = prefix
+  const names: string[] = []
+  const many = pairs.length > FEW ? new Set<string>() : undefined
+  const isTaken = (name: string): boolean =>
+    (many === undefined ? names.includes(name) : many.has(name)) ||
+    (shape.taken.has(name) && !(context && isTrace(shape.schema, name)))
+  let { text } = prefix
   for (const { name, value } of pairs) {
-    const free = shape.taken.has(name) ? freeName(text, shape, name, value) : name
+    const free = isTaken(name) ? freeName(text, isTaken, name, value) : name
     if (free === undefined) continue
     text += `,${quoteKey(free)}${value}`
-    shape = withName(shape, free)
+    names.push(free)
+    many?.add(free)
   }
-  return { text, shape }
+  return { text, shape: withNames(shape, names) }
 }
 
-function freeName(text: string, shape: Shape, name: string, value: string): string | undefined {
+function freeName(
+  text: string,
+  isTaken: (name: string) => boolean,
+  name: string,
+  value: string,
+): string | undefined {
   if (splitPairs(text).some((pair) => pair.name === name && pair.value === value)) return undefined
   let free = `_${name}`
-  while (shape.taken.has(free)) free = `_${free}`
+  while (isTaken(free)) free = `_${free}`
   return free
 }
 
 /** Brings a logger's prefix up to date with its ground and pino's text of its bindings. */
 export function renewLoggerPrefix(old: LoggerPrefix | undefined, ground: Prefix, raw: string): LoggerPrefix {
-  const grown = old !== undefined && old.ground === ground && raw.startsWith(old.raw)
+  const grown = old !== undefined && old.ground === ground && isContinued(old.raw, raw)
   const from: Prefix = grown ? old : ground
   const { schema } = ground.shape
   const added = outputPairs(schema, grown ? raw.slice(old.raw.length) : raw)
   const clash = grown && added.some(({ name }) => old.shape.taken.has(name))
   const { text, shape } = clash ? append(ground, outputPairs(schema, raw)) : append(from, added)
   return { text: flat(text), shape, ground, raw }
+}
+
+/** True where `raw` is `old` with more pairs: `,"n":42` is not a continuation of `,"n":4`. */
+function isContinued(old: string, raw: string): boolean {
+  if (!raw.startsWith(old)) return false
+  return old === '' || raw.length === old.length || raw[old.length] === ','
 }
 
 function outputPairs(schema: Schema, raw: string): readonly Pair[] {
@@ -114,6 +139,8 @@ interface ScopeCache {
 }
 
 const MAX_OTHERS = 32
+/** Stands in a scope whose prefix is being made. */
+const MAKING = {} as ScopeCache
 
 /** The prefix of a record that is made now by a logger whose own prefix is `prefix`. */
 export function prefixHere(prefix: LoggerPrefix): Prefix {
@@ -127,6 +154,8 @@ export function prefixHere(prefix: LoggerPrefix): Prefix {
 export function prefixIn(scope: Scope, prefix: LoggerPrefix, span: object | undefined): Prefix {
   const cache = scope.cache as ScopeCache | undefined
   if (cache !== undefined && cache.prefix === prefix && cache.span === span) return cache.line
+  // A field of the scope that logs while it is written: that record goes without the scope.
+  if (cache === MAKING) return prefix
   return renew(scope, prefix, span, cache)
 }
 
@@ -137,9 +166,11 @@ function renew(
   cache: ScopeCache | undefined,
 ): Prefix {
   if (cache === undefined || cache.span !== span || cache.prefix.shape.schema !== prefix.shape.schema) {
+    scope.cache = MAKING
     const pairs = scopePairs(prefix.shape.schema, scope, span)
     const line = join(prefix, pairs)
-    scope.cache = { prefix, span, line, pairs, others: undefined } satisfies ScopeCache
+    // A field may have changed the scope while it was written: then the next record has to look again.
+    if (scope.cache === MAKING) scope.cache = { prefix, span, line, pairs, others: undefined }
     return line
   }
   cache.others ??= new Map()
@@ -180,24 +211,10 @@ function join(prefix: LoggerPrefix, pairs: readonly Pair[]): Prefix {
 function joined(prefix: LoggerPrefix, pairs: readonly Pair[]): Prefix {
   const { shape } = prefix
   const clash = pairs.some(({ name }) => shape.taken.has(name) && !isTrace(shape.schema, name))
-  if (!clash) return addAll(prefix, pairs)
+  if (!clash) return append(prefix, pairs, true)
   const bindings = splitPairs(prefix.text.slice(prefix.ground.text.length))
-  const context = addAll(prefix.ground, pairs)
+  const context = append(prefix.ground, pairs, true)
   return append(context, bindings)
-}
-
-/** Adds the context's pairs; the trace keys are reserved for just this. */
-function addAll(prefix: Prefix, pairs: readonly Pair[]): Prefix {
-  let { text, shape } = prefix
-  for (const pair of pairs) {
-    if (shape.taken.has(pair.name) && !isTrace(shape.schema, pair.name)) {
-      ;({ text, shape } = append({ text, shape }, [pair]))
-      continue
-    }
-    text += `,${quoteKey(pair.name)}${pair.value}`
-    shape = withName(shape, pair.name)
-  }
-  return { text, shape }
 }
 
 function isTrace(schema: Schema, name: string): boolean {

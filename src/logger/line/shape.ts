@@ -15,23 +15,43 @@ export interface Shape {
   readonly keyTexts: Map<string, string>
   /** Output name -> the shape with that name added. */
   readonly next: Map<string, Shape>
+  /** What all shapes of one ground may still keep: names and keys can be made from data. */
+  readonly budget: { shapes: number; keyTexts: number }
 }
 
-const MAX_KEY_TEXTS = 1024
+const MAX_SHAPES = 1000
+const MAX_KEY_TEXTS = 16_384
 const MAX_KEY_LENGTH = 128
-const MAX_NEXT = 256
+/** A shape with more names is not shared: nobody writes such lines by hand. */
+const MAX_SHARED_NAMES = 96
 
-/** The shape of a line with `names` taken. */
-export function makeShape(schema: Schema, names: Iterable<string>): Shape {
-  return { schema, taken: new Set(names), keyTexts: new Map(), next: new Map() }
+/** The shape of a line with `names` taken, which no other shape leads to. */
+export function makeShape(schema: Schema, names: Iterable<string>, budget = newBudget()): Shape {
+  return { schema, taken: new Set(names), keyTexts: new Map(), next: new Map(), budget }
 }
 
-/** The shape with one more output name taken. */
-export function withName(shape: Shape, name: string): Shape {
-  const known = shape.next.get(name)
-  if (known !== undefined) return known
-  const made = makeShape(shape.schema, [...shape.taken, name])
-  if (shape.next.size < MAX_NEXT && name.length <= MAX_KEY_LENGTH) shape.next.set(name, made)
+function newBudget(): Shape['budget'] {
+  return { shapes: MAX_SHAPES, keyTexts: MAX_KEY_TEXTS }
+}
+
+/** The shape with these output names taken besides. */
+export function withNames(shape: Shape, names: readonly string[]): Shape {
+  let at = shape
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string
+    const next = at.next.get(name) ?? grown(at, name)
+    if (next === undefined) return makeShape(at.schema, [...at.taken, ...names.slice(i)], at.budget)
+    at = next
+  }
+  return at
+}
+
+function grown(shape: Shape, name: string): Shape | undefined {
+  const { budget, taken } = shape
+  if (budget.shapes <= 0 || taken.size >= MAX_SHARED_NAMES || name.length > MAX_KEY_LENGTH) return undefined
+  budget.shapes--
+  const made = makeShape(shape.schema, [...taken, name], budget)
+  shape.next.set(name, made)
   return made
 }
 
@@ -40,7 +60,10 @@ export function keyText(shape: Shape, key: string): string {
   const known = shape.keyTexts.get(key)
   if (known !== undefined) return known
   const text = needsCare(shape, key) ? '' : flat(`,${quoteKey(outputName(shape.schema, key))}`)
-  if (shape.keyTexts.size < MAX_KEY_TEXTS && key.length <= MAX_KEY_LENGTH) shape.keyTexts.set(key, text)
+  if (shape.budget.keyTexts > 0 && key.length <= MAX_KEY_LENGTH) {
+    shape.budget.keyTexts--
+    shape.keyTexts.set(key, text)
+  }
   return text
 }
 

@@ -9,6 +9,8 @@ export const MAX_DEPTH = 10
 export const MAX_ENTRIES = 256
 /** Values in one field: an object graph with shared parts would else grow exponentially. */
 const MAX_NODES = 10_000
+/** So many listed keys count as one value. */
+const KEYS_PER_VALUE = 64
 const BUFFER_PREVIEW = 32
 
 /** An Error of this realm or another's; a proxy whose traps throw is none. */
@@ -129,6 +131,8 @@ function writeSpecialOnce(json: object, walk: Walk): string | undefined {
 
 function writeEntries(value: object, walk: Walk): string {
   const keys = Object.keys(value)
+  // Listing keys that are not written costs too: a graph that shares a huge object must not do it for ever.
+  walk.left -= Math.floor(keys.length / KEYS_PER_VALUE)
   let text = ''
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string
@@ -164,9 +168,19 @@ function writeList(values: Iterable<unknown>, length: number, walk: Walk): strin
   return `[${text.slice(1)}]`
 }
 
+/** True where the keys that would be written are all strings. */
+function hasTextKeys(entries: IterableIterator<[unknown, unknown]>): boolean {
+  let count = 0
+  for (const [key] of entries) {
+    if (count++ === MAX_ENTRIES) return true
+    if (typeof key !== 'string') return false
+  }
+  return true
+}
+
 function writeMap(map: Map<unknown, unknown>, walk: Walk): string {
   const entries = (): IterableIterator<[unknown, unknown]> => Map.prototype.entries.call(map)
-  for (const [key] of entries()) if (typeof key !== 'string') return writeList(entries(), map.size, walk)
+  if (!hasTextKeys(entries())) return writeList(entries(), map.size, walk)
   let text = ''
   let count = 0
   for (const [key, value] of entries() as IterableIterator<[string, unknown]>) {
