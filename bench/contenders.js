@@ -78,7 +78,7 @@ const spoor = {
     const { createLogger, continueContext, withContext, fileTransport } = await import('../dist/index.js')
     // Nobody rotates here: a file of 100 MB in the middle of a short run would. files.js measures that.
     const file = fileTransport({ path, rotate: 'off', maxSize: '10GB' })
-    const log = createLogger({ level, source: 'off', transports: [file] })
+    const log = createLogger({ level, source: 'off', lifecycle: false, transports: [file] })
     return {
       log,
       enter({ trace_id, span_id, ...fields }, fn) {

@@ -13,7 +13,8 @@ const OPEN = {
   async spoor() {
     const { createLogger, fileTransport } = await import('../dist/index.js')
     const path = join(folder, 'app.log')
-    const log = createLogger({ level: 'info', transports: [fileTransport({ path, maxSize: '10MB' })] })
+    const file = fileTransport({ path, maxSize: '10MB' })
+    const log = createLogger({ level: 'info', lifecycle: false, transports: [file] })
     return { log, close: () => new Promise((done) => log.flush(done)) }
   },
   async winston() {

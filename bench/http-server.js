@@ -11,7 +11,7 @@ const silent = { info() {} }
 
 const spoorLogger = async () => {
   const { createLogger, fileTransport } = await import('../dist/index.js')
-  return createLogger({ level: 'info', transports: [fileTransport({ path })] })
+  return createLogger({ level: 'info', lifecycle: false, transports: [fileTransport({ path })] })
 }
 
 const fastDestination = (pino) => pino.destination({ dest: path, minLength: 4096, sync: true })

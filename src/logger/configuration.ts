@@ -9,7 +9,7 @@ import { headAt, headFor, makeHeads } from './line/head.ts'
 import { writeLine } from './line/line.ts'
 import { groundPrefix } from './line/prefix.ts'
 import { NO_ERROR } from './line/said.ts'
-import { makeSchema, reservedNames, type Schema } from './line/schema.ts'
+import { defaultKeys, makeSchema, reservedNames, type Schema } from './line/schema.ts'
 import { quote } from './line/text.ts'
 import type { LoggerOptions } from './options.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
@@ -44,6 +44,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   const fanout = createFanout(transports, {
     report: (event) => selfLog(event.code, event.message),
     line: (level, msg, fields) => spoorLine(core, level, msg, fields),
+    names: defaultKeys(schema),
   })
   fanouts.set(pipeline, fanout)
   pipeline.sink = fanout

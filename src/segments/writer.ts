@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
+import { chunkEnd, PIPE_BUF } from './chunks.ts'
 import { moveAside, type Rotation } from './rotation.ts'
 import { scratchFor } from './scratch.ts'
 
@@ -37,6 +38,10 @@ export interface Writer {
    */
   append(lines: string): number
   close(): void
+  /** True while the rest of a line that `append` took waits: for a pipe, whose lines can be long. */
+  pending(): boolean
+  /** True while a pipe's reader is there and does not read. */
+  readonly full: boolean
   /** Bytes written. */
   readonly bytes: number
   /** Files that this writer rotated. */
@@ -46,6 +51,7 @@ export interface Writer {
 }
 
 const NEWLINE = 10
+const TORN_LOOKS = 10
 const ROTATION_RETRY_MS = 1000
 const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDWR, O_WRONLY } = constants
 
@@ -68,6 +74,10 @@ export function createWriter(options: WriterOptions): Writer {
   let linked = false
   let readable = true
   let torn = false
+  // A pipe's line of which a part is written; only its rest may follow.
+  let cut: { line: Buffer; from: number } | undefined
+  let most = Number.POSITIVE_INFINITY
+  let full = false
   let bytes = 0
   let rotated = 0
   let rotateAgainAt = 0
@@ -84,7 +94,12 @@ export function createWriter(options: WriterOptions): Writer {
     dev = opened.dev
     size = 0
     torn = false
-    if (!regular) return
+    if (!regular) {
+      most = opened.isFIFO() ? PIPE_BUF : Number.POSITIVE_INFINITY
+      // Another reader may have come, so the line is written again whole, and not behind its own beginning.
+      if (cut !== undefined && cut.from > 0) cut = { line: onLineOfItsOwn(cut.line), from: 0 }
+      return
+    }
     linked = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
     sizeIs(opened.size)
     rotation.opened(opened.size, opened.mtimeMs, now())
@@ -109,6 +124,7 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   function shut(): void {
+    full = false
     if (fd === -1) return
     const old = fd
     fd = -1
@@ -120,8 +136,17 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   function sizeIs(found: number): void {
-    if (found !== size) torn = found > 0 && endsTorn(found)
+    if (found === size) return
     size = found
+    torn = found > 0 && endsTorn(found)
+    // It may be another process's write half done: believed when the size has stood still.
+    for (let look = 0; torn && readable && look < TORN_LOOKS; look++) {
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+      const later = fstatSync(fd).size
+      if (later === size) return
+      size = later
+      torn = later > 0 && endsTorn(later)
+    }
   }
 
   function endsTorn(length: number): boolean {
@@ -187,9 +212,62 @@ export function createWriter(options: WriterOptions): Writer {
     return lines.length - target.toString('utf8', whole, end).length
   }
 
+  /** Writes buffer[start..end) to a pipe: how many bytes, 0 if it is full. */
+  function put(buffer: Buffer, start: number, end: number): number {
+    try {
+      const written = writeSync(fd, buffer, start, end - start)
+      bytes += written
+      full = false
+      return written
+    } catch (failure) {
+      if ((failure as NodeJS.ErrnoException).code !== 'EAGAIN') throw failure
+      error = failure as NodeJS.ErrnoException
+      full = true
+      return 0
+    }
+  }
+
+  function finishCut(): boolean {
+    while (cut !== undefined) {
+      const written = put(cut.line, cut.from, cut.line.length)
+      if (written === 0) return false
+      cut.from += written
+      if (cut.from === cut.line.length) cut = undefined
+    }
+    return true
+  }
+
+  /** What is no regular file takes a part of a write and gives no way to look at its end. */
+  function appendToPipe(lines: string): number {
+    if (!finishCut()) return 0
+    const buffer = scratchFor(lines)
+    const stop = buffer.write(lines, 0, 'utf8')
+    let at = 0
+    try {
+      while (at < stop && cut === undefined) {
+        const end = chunkEnd(buffer, at, stop, most)
+        const from = at
+        at += put(buffer, at, end)
+        if (at === from) break
+        if (at === end || buffer[at - 1] === NEWLINE) continue
+        const start = buffer.lastIndexOf(NEWLINE, at - 1) + 1
+        const written = at - start
+        at = buffer.indexOf(NEWLINE, at) + 1
+        cut = { line: Buffer.from(buffer.subarray(start, at)), from: written }
+        finishCut()
+      }
+    } catch (failure) {
+      error = failure as NodeJS.ErrnoException
+      shut()
+    }
+    return at === stop ? lines.length : lines.length - buffer.toString('utf8', at, stop).length
+  }
+
   function append(lines: string): number {
     let done = 0
     try {
+      if (fd === -1) open()
+      if (!regular) return appendToPipe(lines)
       while (done < lines.length) {
         const before = bytes
         done += appendOnce(done === 0 ? lines : lines.slice(done))
@@ -212,6 +290,10 @@ export function createWriter(options: WriterOptions): Writer {
   return {
     append,
     close: shut,
+    pending: () => cut !== undefined,
+    get full() {
+      return full
+    },
     get bytes() {
       return bytes
     },
@@ -222,4 +304,8 @@ export function createWriter(options: WriterOptions): Writer {
       return error
     },
   }
+}
+
+function onLineOfItsOwn(line: Buffer): Buffer {
+  return line[0] === NEWLINE ? line : Buffer.concat([Buffer.of(NEWLINE), line])
 }

@@ -1,5 +1,6 @@
 import { constants, fstatSync, openSync } from 'node:fs'
 import { shared } from '../config/shared.ts'
+import { PIPE_BUF } from '../segments/chunks.ts'
 
 /** A descriptor as all transports of the process share it: nobody writes while the rest of a line waits. */
 export interface Channel {
@@ -11,9 +12,6 @@ export interface Channel {
   /** Whose line that is: called where it is lost. */
   owner: (() => void) | undefined
 }
-
-/** POSIX: a write to a pipe of at most this much is never interleaved with another's, nor written in part. */
-const PIPE_BUF = 4096
 
 const channels = shared('channels', 1, () => new Map<string, Channel>())
 

@@ -71,15 +71,19 @@ export function consoleTransport(options: ConsoleTransportOptions = {}): Transpo
   const fd = options.fd ?? STDOUT
   let host: TransportHost = stderrHost(name)
   let asides = 0
+  let names: TransportHost['names']
 
   const output = createOutput({
     fd,
     stream: options.stream,
-    render: renderOf(options, (error) =>
-      host.report({
-        code: 'pretty',
-        message: `can't load pino-pretty (${error.message}); the console's lines are JSON. Install it, or set the format to json.`,
-      }),
+    render: renderOf(
+      options,
+      () => names,
+      (error) =>
+        host.report({
+          code: 'pretty',
+          message: `can't load pino-pretty (${error.message}); the console's lines are JSON. Install it, or set the format to json.`,
+        }),
     ),
     onGone: (error) =>
       host.report({
@@ -126,6 +130,7 @@ export function consoleTransport(options: ConsoleTransportOptions = {}): Transpo
     level: levelNumber(options.level),
     attach(given) {
       host = guardedHost(given, name)
+      names = given.names
     },
     write(line, level) {
       if (output.writing) {
@@ -151,6 +156,7 @@ export function consoleTransport(options: ConsoleTransportOptions = {}): Transpo
 /** What turns a line into what is shown, made when the first one comes; undefined where lines stay JSON. */
 function renderOf(
   options: ConsoleTransportOptions,
+  names: () => TransportHost['names'],
   onFailure: (error: Error) => void,
 ): ((line: string) => string) | undefined {
   const { format = 'auto', fd = STDOUT, stream } = options
@@ -160,7 +166,7 @@ function renderOf(
   return (line) => {
     if (pretty === undefined) {
       try {
-        pretty = createPretty(options.color ?? wantsColor(process.env, isTerminal), options.keys)
+        pretty = createPretty(options.color ?? wantsColor(process.env, isTerminal), options.keys, names())
       } catch (error) {
         pretty = (unchanged) => unchanged
         onFailure(error as Error)

@@ -59,6 +59,10 @@ const SPEC: OptionsSpec<FileTransportOptions> = {
 const MAX_SIZE = 100 * 1024 * 1024
 const BUFFER_LIMIT = 16 * 1024 * 1024
 const RETRY_MS = 1000
+const FAILED_RETRY_MS = [RETRY_MS, RETRY_MS] as const
+// Before a pipe's reader, as the console does.
+const FULL_RETRY_MS = [5, 100] as const
+const EXIT_WAIT_MS = 1000
 const WARN = 40
 
 /**
@@ -78,6 +82,7 @@ export function fileTransport(options: FileTransportOptions): Transport {
   const path = resolve(options.path)
   const bufferLimit = bytesOf(options.bufferLimit ?? BUFFER_LIMIT) ?? BUFFER_LIMIT
   let host: TransportHost = stderrHost(name)
+  let told = false
 
   const writer = createWriter({
     path,
@@ -98,16 +103,29 @@ export function fileTransport(options: FileTransportOptions): Transport {
 
   const batch = createBatch({
     commit: writer.append,
+    pending: writer.pending,
     bufferLimit,
-    retryMs: [RETRY_MS, RETRY_MS],
-    keepAlive: false,
-    onBlocked: () =>
+    get retryMs() {
+      return writer.full ? FULL_RETRY_MS : FAILED_RETRY_MS
+    },
+    get keepAlive() {
+      return writer.full
+    },
+    get exitWaitMs() {
+      return writer.full ? EXIT_WAIT_MS : 0
+    },
+    onBlocked: () => {
+      // A pipe whose reader is slow is no fault.
+      told = !writer.full
+      if (!told) return
       host.report({
         code: writer.error?.code ?? 'short',
         message: `can't write ${path}: ${cause()}. Records are held in memory (up to ${bufferLimit} units, then the lowest levels are dropped); writing goes on by itself when it is possible again.`,
-      }),
+      })
+    },
     onLoss: tellLoss,
     onRecovered: (loss) => {
+      if (!told && loss.dropped === 0) return
       const lost = loss.dropped === 0 ? 'nothing was lost' : `${loss.dropped} records were lost`
       host.report({ code: 'recovered', message: `${path} is written again; ${lost}.`, dropped: loss.dropped })
       if (loss.dropped > 0) batch.add(lossLine(host, name, loss, cause()), WARN)

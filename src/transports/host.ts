@@ -19,6 +19,7 @@ export function stderrHost(name: string): TransportHost {
 export function guardedHost(host: TransportHost, name: string): TransportHost {
   const { line } = host
   return {
+    names: host.names,
     report(event) {
       try {
         host.report(event)

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs'
 import { builtin } from '../config/builtin.ts'
+import { chunkEnd } from '../segments/chunks.ts'
 import { scratchFor } from '../segments/scratch.ts'
 import { type Channel, channelOf } from './channel.ts'
 import { type Foreign, foreignOf, replaced, type StreamLike } from './foreign.ts'
@@ -171,6 +172,7 @@ export function createOutput(options: OutputOptions): Output {
 
   function commit(lines: string): number {
     let taken = 0
+    if (!gone && channel?.rest !== undefined && !finishRest() && !gone) return 0
     if (!gone) {
       const stream = options.stream ?? replaced(fd)
       if (stream !== undefined && (stream === options.stream || stream.write !== looping))
@@ -220,13 +222,4 @@ function countLines(lines: string, from: number): number {
   let count = 0
   for (let at = lines.indexOf('\n', from); at !== -1; at = lines.indexOf('\n', at + 1)) count++
   return count
-}
-
-/** The end of the longest run of whole lines of at most `most` bytes; a longer line goes alone. */
-function chunkEnd(buffer: Buffer, start: number, stop: number, most: number): number {
-  if (stop - start <= most) return stop
-  const last = buffer.lastIndexOf(NEWLINE, start + most - 1)
-  if (last >= start) return last + 1
-  const next = buffer.indexOf(NEWLINE, start)
-  return next === -1 || next >= stop ? stop : next + 1
 }

@@ -38,6 +38,8 @@ export interface TransportHost {
    * lost. Without it the transport writes a plain JSON line.
    */
   line?(level: number, msg: string, fields: Readonly<Record<string, unknown>>): string
+  /** The names that keys leave with, and the default schema's key of each: for who reads lines again. */
+  readonly names?: ReadonlyMap<string, string> | undefined
 }
 
 export interface TransportEvent {

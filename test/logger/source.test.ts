@@ -79,7 +79,9 @@ describe('file, line and function of a call', () => {
     expect(new Set(found.map(({ file }) => file))).toEqual(new Set([name]))
     const wanted = expected(source, ORDER)
     for (const [i, { name: function_ }] of wanted.entries()) {
-      if (function_ !== '') expect(found[i]?.function).toBe(function_)
+      // From Node 24 on V8 names the class of a static method too.
+      const seen = function_ === 'open' ? found[i]?.function?.replace(/^Shop\./, '') : found[i]?.function
+      if (function_ !== '') expect(seen).toBe(function_)
     }
   })
 

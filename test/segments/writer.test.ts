@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createRotation } from '../../src/segments/rotation.ts'
 import { createWriter } from '../../src/segments/writer.ts'
 import { bundleOf } from '../support/bundle.ts'
@@ -36,6 +36,23 @@ function text(path: string): string {
 }
 
 describe('a writer', () => {
+  it("takes another process's write half done for no torn end", () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    writeFileSync(path, 'ha')
+    const look = vi.spyOn(Atomics, 'wait').mockImplementationOnce(() => {
+      appendFileSync(path, 'lf\n')
+      return 'timed-out'
+    })
+    try {
+      const writer = writerOf(path)
+      writer.append('mine\n')
+      writer.close()
+    } finally {
+      look.mockRestore()
+    }
+    expect(text(path)).toBe('half\nmine\n')
+  })
+
   it('makes the file and its directories with their modes, and not before the first append', () => {
     const path = join(temporaryDirectory(), 'a/b/app.log')
     const writer = writerOf(path)

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createLogger } from '../../src/logger/create.ts'
 import { wantsColor } from '../../src/transports/color.ts'
+import { consoleTransport } from '../../src/transports/console.ts'
 import { createPretty } from '../../src/transports/pretty.ts'
 
 const numRuns = Number(process.env.SPOOR_RUNS ?? 200)
@@ -60,7 +62,7 @@ describe('pretty', () => {
     const text = pretty(
       `${JSON.stringify({ level: 40, ts: Date.parse(time), message: 'hi', msg: 'field' })}\n`,
     )
-    expect(text).toMatch(/^\[\d\d:00:00\.123\] WARN: hi \{"msg":"field"\}\n$/)
+    expect(text).toMatch(/^\[\d\d:00:00\.123\] WARN: hi \{"_msg":"field"\}\n$/)
   })
 
   it('lets no value forge a line or drive the terminal', () => {
@@ -114,5 +116,45 @@ describe('colour', () => {
     [{ TERM: 'dumb', FORCE_COLOR: '3' }, false, true],
   ])('%j on a terminal (%s) is %s', (env, terminal, expected) => {
     expect(wantsColor(env, terminal)).toBe(expected)
+  })
+})
+
+describe('a record under other names', () => {
+  it.each([
+    ['default', {}],
+    ['ecs', { schema: 'ecs' }],
+    ['gcp', { schema: 'gcp' }],
+    ['datadog', { schema: 'datadog' }],
+    ['pino', { schema: 'pino' }],
+    ['renamed keys', { keys: { time: 'ts', level: 'severity', msg: 'message', err: 'error' } }],
+  ] as const)('looks like any other: %s', (_name, options) => {
+    const shown: string[] = []
+    const logger = createLogger({
+      ...options,
+      identity: { service: 'shop' },
+      source: 'off',
+      now: () => 0,
+      transports: [
+        consoleTransport({ format: 'pretty', color: false, stream: { write: (text) => shown.push(text) } }),
+      ],
+    })
+    const err = new TypeError('declined')
+    err.stack = 'TypeError: declined\n    at pay (shop.js:1:1)'
+    logger.child({ component: 'db' }).error('payment failed', err, { order_id: 42 })
+    const [head, ...stack] = shown.join('').split('\n')
+    expect(head).toMatch(/^\[\d\d:\d\d:00\.000\] ERROR: db payment failed \{"order_id":42\}$/)
+    expect(stack).toEqual(['    TypeError: declined', '        at pay (shop.js:1:1)', ''])
+  })
+
+  it('shows a completed request as a line of an access log, and the place of a call at the end', () => {
+    const pretty = createPretty(false)
+    const request = { method: 'GET', path: '/orders/7', route: '/orders/:id', status: 200, duration_ms: 8.3 }
+    const more = { user_agent: 'node', remote_address: '::1', outcome: 'completed' }
+    expect(pretty(JSON.stringify({ level: 'info', msg: 'request completed', ...request, ...more }))).toBe(
+      'INFO: GET /orders/7 200 in 8.3 ms\n',
+    )
+    expect(pretty(JSON.stringify({ level: 'warn', msg: 'x', source: { file: 'a.js', line: 4 } }))).toBe(
+      'WARN: x (a.js:4)\n',
+    )
   })
 })

@@ -239,6 +239,20 @@ export function reservedNames(schema: Schema): string[] {
   return [...Object.keys(time), ...Object.keys(schema.level('info', 30)), schema.messageKey]
 }
 
+/** The default schema's key of each output name, where they differ; not for values that have another form. */
+export function defaultKeys(schema: Schema): ReadonlyMap<string, string> {
+  const [time = 'time', level = 'level'] = reservedNames(schema)
+  const keys = new Map([
+    [time, 'time'],
+    [level, 'level'],
+    [schema.messageKey, 'msg'],
+    [schema.errorKey, 'err'],
+  ])
+  for (const [key, name] of schema.names) if (!schema.convert.has(key)) keys.set(name, key)
+  for (const [name, key] of keys) if (name === key) keys.delete(name)
+  return keys
+}
+
 /** The name that a record's own key leaves with. */
 export function outputName(schema: Schema, key: string): string {
   return schema.names.get(key) ?? key
