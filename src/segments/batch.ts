@@ -161,7 +161,7 @@ export function createBatch(options: BatchOptions): Batch {
   function block(): void {
     blocked = true
     limit = 0
-    pause = options.retryMs[0]
+    pause = 0
     loss = { dropped: 0, byLevel: new Map(), since: Date.now() }
   }
 
@@ -198,7 +198,7 @@ export function createBatch(options: BatchOptions): Batch {
       const left = behind(lines, taken)
       if (left.length < lines.length) {
         givenUp = false
-        pause = options.retryMs[0]
+        pause = 0
       }
       if (left.length > 0) {
         backlog.restore(left)
@@ -220,6 +220,7 @@ export function createBatch(options: BatchOptions): Batch {
 
   function arm(): void {
     if (timer !== undefined || exiting) return
+    if (pause === 0) pause = options.retryMs[0]
     timer = after(pause, () => {
       timer = undefined
       drain()

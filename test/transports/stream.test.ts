@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { PassThrough, Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { streamTransport } from '../../src/transports/stream.ts'
@@ -29,6 +30,22 @@ function gated() {
 }
 
 describe('the stream transport', () => {
+  it("writes in no request's scope, neither at once nor at the end of a turn", async () => {
+    const scope = new AsyncLocalStorage<string>()
+    const seen: unknown[] = []
+    const stream = new Writable({
+      write(_chunk, _encoding, done) {
+        seen.push(scope.getStore())
+        done()
+      },
+    })
+    const transport = streamTransport(stream)
+    scope.run('request', () => transport.write('at once\n', 50))
+    scope.run('request', () => transport.write('later\n', 30))
+    await turn()
+    expect(seen).toEqual([undefined, undefined])
+  })
+
   it('refuses what is no stream', () => {
     expect(() => streamTransport({} as Writable)).toThrow(
       expect.objectContaining({ code: 'ERR_SPOOR_OPTION' }),
