@@ -174,7 +174,9 @@ function errorOf<Req>({ error, res }: Exchange<Req>): unknown {
 const DEPARTURES = new Set(['ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'])
 
 function outcomeOf<Req>({ raw, res }: Exchange<Req>, err: unknown): Outcome {
-  if (res.writableFinished) return err === NOTHING ? 'completed' : 'errored'
+  if (res.writableFinished || (res.writableEnded && isSimulated(raw))) {
+    return err === NOTHING ? 'completed' : 'errored'
+  }
   if (!hasLeft(raw)) return 'errored'
   return err === NOTHING || isDeparture(err) ? 'aborted' : 'errored'
 }
@@ -189,7 +191,12 @@ function isDeparture(err: unknown): boolean {
 
 /** True where the other side ended the connection: by FIN the socket was read to its end, by RST it failed. */
 function hasLeft({ socket }: IncomingMessage): boolean {
-  return socket.readableEnded || socket.errored !== null
+  return socket.readableEnded || (socket.errored !== null && socket.errored !== undefined)
+}
+
+/** True for a request that came over no socket, such as one of Fastify's `inject`: nothing is ever sent. */
+function isSimulated({ socket }: IncomingMessage): boolean {
+  return typeof socket.readableEnded !== 'boolean'
 }
 
 /** Bytes of the request's body as it was announced; undefined where it was sent in chunks. */

@@ -44,7 +44,7 @@ const EXPRESS: Framework<ExpressRequest> = {
  *
  * @throws TypeError ERR_SPOOR_OPTION for an unknown option or a wrong value
  */
-export function requestLogger<Req extends IncomingMessage = IncomingMessage>(
+export function requestLogger<Req extends IncomingMessage = IncomingMessage & Express.Request>(
   options?: RequestLoggerOptions<Req>,
 ): Middleware {
   const log = createRequestLog(options, 'requestLogger') as unknown as RequestLog<ExpressRequest>

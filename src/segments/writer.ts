@@ -114,7 +114,7 @@ export function createWriter(options: WriterOptions): Writer {
     } catch (failure) {
       const { code } = failure as NodeJS.ErrnoException
       if (code === 'ENOENT') {
-        mkdirSync(dirname(path), { recursive: true, mode: directoryMode })
+        makeDirectory(dirname(path), directoryMode)
         return openSync(path, O_RDWR | O_APPEND | O_CREAT, mode)
       }
       if (code !== 'EACCES') throw failure
@@ -308,4 +308,17 @@ export function createWriter(options: WriterOptions): Writer {
 
 function onLineOfItsOwn(line: Buffer): Buffer {
   return line[0] === NEWLINE ? line : Buffer.concat([Buffer.of(NEWLINE), line])
+}
+
+/** Not `recursive`: where a parent takes no directories (/proc), Node then tries for ever without returning. */
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode })
+  } catch (failure) {
+    const { code } = failure as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || dirname(path) === path) throw failure
+    makeDirectory(dirname(path), mode)
+    mkdirSync(path, { mode })
+  }
 }

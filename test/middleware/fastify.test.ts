@@ -238,6 +238,18 @@ describe('the plugin alone', () => {
     expect(log.records.filter(({ msg }) => msg === 'request completed')).toHaveLength(2)
   })
 
+  test('a request that is injected is completed: nothing was to be sent', async () => {
+    const app = keep(Fastify({ ...fastifyLogging({ logger }) }))
+    await app.register(requestLogger, { logger })
+    app.get('/injected', async () => 'a')
+    await app.inject('/injected')
+    expect(await log.completed('/injected')).toMatchObject({
+      outcome: 'completed',
+      level: 'info',
+      status: 200,
+    })
+  })
+
   test('a stream that breaks is errored, though only Fastify knows why', async () => {
     const app = keep(Fastify())
     await app.register(requestLogger, { logger })

@@ -35,6 +35,13 @@ function text(path: string): string {
   return readFileSync(path, 'utf8')
 }
 
+it('comes back from a place that takes no directories', () => {
+  // Node's own recursive mkdir never returns here.
+  const writer = writerOf('/proc/no-such-place/app.log')
+  expect(writer.append('abc\n')).toBe(0)
+  expect((writer.error as NodeJS.ErrnoException).code).toBe('ENOENT')
+})
+
 describe('a writer', () => {
   it("takes another process's write half done for no torn end", () => {
     const path = join(temporaryDirectory(), 'app.log')
