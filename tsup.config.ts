@@ -45,6 +45,10 @@ const shared: Options = {
   splitting: true,
   treeshake: false,
   silent: true,
+  esbuildOptions(options) {
+    // The import of the plugin above is for the grouping alone.
+    options.logOverride = { 'ignored-bare-import': 'silent' }
+  },
   esbuildPlugins: [oneSharedFile],
 }
 
