@@ -39,14 +39,35 @@ export function doneName(path: string, label: string, sequence: number): string 
   return join(dirname(path), `${stem}-${label}.${String(sequence).padStart(3, '0')}${extension}`)
 }
 
+/** How a done file may be compressed; the extension that it then has behind its name. */
+export type Compression = 'gzip' | 'zstd'
+export const COMPRESSED: Readonly<Record<Compression, string>> = { gzip: '.gz', zstd: '.zst' }
+
+/** What the name of a done file says. */
+export interface DoneName {
+  readonly label: string
+  readonly sequence: number
+  readonly compression: Compression | undefined
+}
+
 const LABEL = /^\d{4}-\d{2}-\d{2}(?:T\d{2})?$/
 const SEQUENCE = /^(?:\d{3}|[1-9]\d{3,8})$/
+const COMPRESSIONS = Object.keys(COMPRESSED) as Compression[]
 
 /**
- * Reads the name of a done file of `path`, without its directory. Undefined for any name that `doneName` could
- * not have made.
+ * Reads the name of a done file of `path`, without its directory. Undefined for any name that `doneName`, with
+ * an extension of COMPRESSED behind it or without, could not have made.
  */
-export function parseDoneName(path: string, name: string): { label: string; sequence: number } | undefined {
+export function parseDoneName(path: string, name: string): DoneName | undefined {
+  const plain = parsePlain(path, name)
+  if (plain !== undefined) return { ...plain, compression: undefined }
+  const compression = COMPRESSIONS.find((one) => name.endsWith(COMPRESSED[one]))
+  if (compression === undefined) return undefined
+  const done = parsePlain(path, name.slice(0, -COMPRESSED[compression].length))
+  return done === undefined ? undefined : { ...done, compression }
+}
+
+function parsePlain(path: string, name: string): { label: string; sequence: number } | undefined {
   const extension = extname(path)
   const prefix = `${basename(path, extension)}-`
   if (!name.startsWith(prefix) || !name.endsWith(extension)) return undefined
@@ -58,6 +79,13 @@ export function parseDoneName(path: string, name: string): { label: string; sequ
   return { label, sequence: Number(digits) }
 }
 
+/** Orders done files by time; a plain file before its compressed twin. */
+export function compareDone(a: DoneName, b: DoneName): number {
+  if (a.label !== b.label) return a.label < b.label ? -1 : 1
+  if (a.sequence !== b.sequence) return a.sequence - b.sequence
+  return Number(a.compression !== undefined) - Number(b.compression !== undefined)
+}
+
 /** The number after the highest one in use among `names` for this period; 1 if there is none. */
 export function nextSequence(path: string, label: string, names: readonly string[]): number {
   let highest = 0
@@ -66,4 +94,46 @@ export function nextSequence(path: string, label: string, names: readonly string
     if (done?.label === label && done.sequence > highest) highest = done.sequence
   }
   return highest + 1
+}
+
+/**
+ * A name of spoor's own beside a file: `logs/app.log` and `lock` give `logs/.app.log.lock`. It is never a done
+ * name, and it stays out of `ls` and of patterns such as `app*`.
+ */
+export function hiddenName(path: string, suffix: string): string {
+  return join(dirname(path), `.${basename(path)}.${suffix}`)
+}
+
+/** The name that a live file has on its way to its done name: nobody else's, and it tells whose it was. */
+export function movingName(path: string): string {
+  return hiddenName(path, `${randomHex()}.moving`)
+}
+
+/** Whether `name`, without its directory, is one that `movingName(path)` makes. */
+export function isMovingName(path: string, name: string): boolean {
+  return isHidden(path, name, '.moving')
+}
+
+/** The name that a compressed copy of `path` has while it is written. */
+export function temporaryName(path: string): string {
+  return hiddenName(path, `${randomHex()}.tmp`)
+}
+
+/** Whether `name`, without its directory, is one that `temporaryName(path)` makes. */
+export function isTemporaryName(path: string, name: string): boolean {
+  return isHidden(path, name, '.tmp')
+}
+
+const HEX = /^[0-9a-f]{16}$/
+
+function isHidden(path: string, name: string, suffix: string): boolean {
+  const prefix = `.${basename(path)}.`
+  return (
+    name.startsWith(prefix) && name.endsWith(suffix) && HEX.test(name.slice(prefix.length, -suffix.length))
+  )
+}
+
+function randomHex(): string {
+  const half = (): string => ((Math.random() * 0x100000000) >>> 0).toString(16).padStart(8, '0')
+  return half() + half()
 }

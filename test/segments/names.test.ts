@@ -16,14 +16,18 @@ describe('names', () => {
   })
 
   it('reads back what it made, and nothing that looks like it', () => {
-    expect(parseDoneName('x/app.log', 'app-2026-11-21.001.log')).toEqual({ label: '2026-11-21', sequence: 1 })
+    expect(parseDoneName('x/app.log', 'app-2026-11-21.001.log')).toEqual({
+      label: '2026-11-21',
+      sequence: 1,
+      compression: undefined,
+    })
     for (const name of [
       'app.log',
       'app-2026-11-21.log',
       'app-2026-11-21.01.log',
       'app-2026-11-21.0001.log',
       'app-2026-11-21.000.log',
-      'app-2026-11-21.001.log.gz',
+      'app-2026-11-21.001.log.bz2',
       'app-2026-11-21.001.txt',
       'app-error-2026-11-21.001.log',
       'my-app-2026-11-21.001.log',
