@@ -1,6 +1,4 @@
-import { closeSync, openSync, readdirSync, renameSync, statSync, unlinkSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { doneName, nextSequence, periodLabel, type RotatePeriod, type RotateTimeZone } from './names.ts'
+import { periodLabel, type RotatePeriod, type RotateTimeZone } from './names.ts'
 
 export interface RotationOptions {
   /** Bytes that a file may reach. */
@@ -67,49 +65,4 @@ export function createRotation(options: RotationOptions): Rotation {
       return label
     },
   }
-}
-
-const TRIES = 1000
-
-/**
- * Makes an empty file under the first free name of the period, so that nobody else can take that name.
- *
- * @param names what the directory held when it was read; others may have made more since
- */
-export function reserve(path: string, label: string, mode: number, names: readonly string[]): string {
-  let sequence = nextSequence(path, label, names)
-  for (let i = 0; ; i++) {
-    const target = doneName(path, label, sequence++)
-    try {
-      closeSync(openSync(target, 'wx', mode))
-      return target
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || i >= TRIES) throw error
-    }
-  }
-}
-
-/**
- * Renames the live file to its period's next name. Two processes at once neither overwrite nor double a file:
- * the name is reserved with O_EXCL, and only the file that was meant is renamed.
- *
- * @param ino the live file's inode
- * @returns the new name, or undefined if somebody else has moved the file already
- * @throws an errno error, with nothing changed
- */
-export function moveAside(path: string, label: string, ino: number, mode: number): string | undefined {
-  const target = reserve(path, label, mode, readdirSync(dirname(path)))
-  let moved = false
-  try {
-    if (statSync(path, { throwIfNoEntry: false })?.ino === ino) {
-      renameSync(path, target)
-      moved = true
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  } finally {
-    // Empty is what we made; anything else is a rename that succeeded and was reported as failed.
-    if (!moved && statSync(target, { throwIfNoEntry: false })?.size === 0) unlinkSync(target)
-  }
-  return moved ? target : undefined
 }

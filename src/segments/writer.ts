@@ -1,18 +1,12 @@
 import { Buffer } from 'node:buffer'
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fdatasyncSync, fstatSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { chunkEnd, PIPE_BUF } from './chunks.ts'
-import { moveAside, type Rotation } from './rotation.ts'
+import { moveAside } from './done.ts'
+import { tryLock } from './lock.ts'
+import { hiddenName } from './names.ts'
+import { openToAppend, syncDirectory } from './open.ts'
+import { createPipeWriter } from './pipe.ts'
+import type { Rotation } from './rotation.ts'
 import { scratchFor } from './scratch.ts'
 
 export interface WriterOptions {
@@ -24,8 +18,18 @@ export interface WriterOptions {
   readonly rotation: Rotation
   /** Epoch ms. */
   readonly now: () => number
+  /** Ms that no setting of the clock changes. @default performance.now */
+  readonly monotonic?: (() => number) | undefined
+  /** Whether `sync` is called: a file is then synced too before it is left, and the directory it was made in. */
+  readonly synced?: boolean | undefined
+  /** Told when a live file was opened. */
+  readonly onOpened?: (() => void) | undefined
+  /** Told the done name of a file that this writer rotated. */
+  readonly onRotated?: ((done: string) => void) | undefined
   /** Told when the live file could not be renamed; it is written on. */
   readonly onRotationFailed?: ((error: Error) => void) | undefined
+  /** Told when somebody else is seen to write to the same file. */
+  readonly onShared?: (() => void) | undefined
 }
 
 /** An append-only file that any number of processes write at the same time. */
@@ -37,8 +41,17 @@ export interface Writer {
    *   `error` says why
    */
   append(lines: string): number
+  /**
+   * Looks whether the file of the last append is there; if it was removed just before, the lines are written to
+   * the new one. The next append does the same; who has none calls this soon after. Never throws.
+   */
+  verify(): void
+  /** Begins a new file now. Never throws; true if it did. */
+  rotate(): boolean
+  /** Makes durable what was appended (fdatasync). Never throws; false if it failed, and `error` says why. */
+  sync(): boolean
   close(): void
-  /** True while the rest of a line that `append` took waits: for a pipe, whose lines can be long. */
+  /** True while something that `append` took waits: the rest of a pipe's line, lines to be written again. */
   pending(): boolean
   /** True while a pipe's reader is there and does not read. */
   readonly full: boolean
@@ -52,82 +65,79 @@ export interface Writer {
 
 const NEWLINE = 10
 const TORN_LOOKS = 10
+const LOCK_LOOKS = 20
 const ROTATION_RETRY_MS = 1000
-const { O_APPEND, O_CREAT, O_NONBLOCK, O_RDWR, O_WRONLY } = constants
+// logrotate's `create` makes the file right after it renamed it, and fails if it finds one.
+const MISSING_MS = 50
+
+function sleepOneMs(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+}
 
 /**
  * Makes the writer; it touches no file before the first append.
  *
  * Every append is one write(2) with O_APPEND of whole lines, so that those of other processes never come
  * between. Before it the path is looked up (one stat): a file that somebody renamed, removed or replaced is
- * left and the path opened anew. A torn end, whoever left it, is closed with a newline and never truncated.
+ * left and the path opened anew. The same look says whether the file of the append before was removed under it;
+ * its lines are then written again. A torn end, whoever left it, is closed with a newline and never truncated.
  */
 export function createWriter(options: WriterOptions): Writer {
   const { path, mode, directoryMode, rotation, now } = options
+  const monotonic = options.monotonic ?? (() => performance.now())
+  const pipe = createPipeWriter()
   let fd = -1
   let ino = 0
   let dev = 0
   // Bytes in the file as far as we know: what differs was written or truncated by somebody else.
   let size = 0
   let regular = true
-  // Renaming a link would leave its target in use under the old name, and /dev/stdout is one.
   let linked = false
   let readable = true
   let torn = false
-  // A pipe's line of which a part is written; only its rest may follow.
-  let cut: { line: Buffer; from: number } | undefined
-  let most = Number.POSITIVE_INFINITY
-  let full = false
+  // The lines of the last append, until the file is seen to be there.
+  let unseen = ''
+  // Lines that went away with a file, to be written again.
+  let again = ''
+  let missingSince = -1
+  // How far the present append has come; what was written before a failure counts.
+  let done = 0
+  let unsynced = false
   let bytes = 0
   let rotated = 0
   let rotateAgainAt = 0
   let error: NodeJS.ErrnoException | undefined
   // Told after the write: what is told may come back as a write that takes the same scratch buffer.
-  let rotationError: Error | undefined
+  let tellLater: (() => void)[] = []
 
   function open(): void {
-    const present = statSync(path, { throwIfNoEntry: false })
-    regular = present === undefined || present.isFile() || present.isDirectory()
-    fd = openFile()
-    const opened = fstatSync(fd)
-    ino = opened.ino
-    dev = opened.dev
+    const opened = openToAppend(path, mode, directoryMode)
+    fd = opened.fd
+    regular = opened.regular
+    ino = opened.stats.ino
+    dev = opened.stats.dev
+    linked = opened.linked
+    readable = opened.readable
     size = 0
     torn = false
+    missingSince = -1
     if (!regular) {
-      most = opened.isFIFO() ? PIPE_BUF : Number.POSITIVE_INFINITY
-      // Another reader may have come, so the line is written again whole, and not behind its own beginning.
-      if (cut !== undefined && cut.from > 0) cut = { line: onLineOfItsOwn(cut.line), from: 0 }
+      pipe.reopened(opened.stats.isFIFO())
       return
     }
-    linked = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
-    sizeIs(opened.size)
-    rotation.opened(opened.size, opened.mtimeMs, now())
-  }
-
-  function openFile(): number {
-    // Not blocking where it is no regular file: opening a FIFO would wait for its reader.
-    if (!regular) return openSync(path, O_WRONLY | O_APPEND | O_NONBLOCK)
-    readable = true
-    try {
-      return openSync(path, O_RDWR | O_APPEND | O_CREAT, mode)
-    } catch (failure) {
-      const { code } = failure as NodeJS.ErrnoException
-      if (code === 'ENOENT') {
-        makeDirectory(dirname(path), directoryMode)
-        return openSync(path, O_RDWR | O_APPEND | O_CREAT, mode)
-      }
-      if (code !== 'EACCES') throw failure
-      readable = false
-      return openSync(path, O_WRONLY | O_APPEND | O_CREAT, mode)
-    }
+    sizeIs(opened.stats.size)
+    rotation.opened(opened.stats.size, opened.stats.mtimeMs, now())
+    if (options.synced === true && opened.stats.size === 0) syncDirectory(dirname(path))
+    options.onOpened?.()
   }
 
   function shut(): void {
-    full = false
     if (fd === -1) return
     const old = fd
+    if (regular) takeBackRemoved(old)
+    if (unsynced && options.synced === true) sync()
     fd = -1
+    unsynced = false
     try {
       closeSync(old)
     } catch {
@@ -135,13 +145,30 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
+  function takeBackRemoved(of: number): void {
+    if (unseen !== '' && removedBeforeWrite(of)) again += unseen
+    unseen = ''
+  }
+
+  // A write sets both times, an unlink the ctime alone: what was removed after the write went with its lines,
+  // as whoever removed it wanted (or has read them: gzip).
+  function removedBeforeWrite(of: number): boolean {
+    try {
+      const { nlink, ctimeMs, mtimeMs } = fstatSync(of)
+      return nlink === 0 && ctimeMs <= mtimeMs
+    } catch {
+      return false
+    }
+  }
+
   function sizeIs(found: number): void {
     if (found === size) return
+    if (found > size && size > 0) options.onShared?.()
     size = found
     torn = found > 0 && endsTorn(found)
     // It may be another process's write half done: believed when the size has stood still.
     for (let look = 0; torn && readable && look < TORN_LOOKS; look++) {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+      sleepOneMs()
       const later = fstatSync(fd).size
       if (later === size) return
       size = later
@@ -157,33 +184,79 @@ export function createWriter(options: WriterOptions): Writer {
 
   /** Makes fd the file that the path names now. */
   function follow(): void {
-    if (fd !== -1 && !regular) return
-    const present = fd === -1 ? undefined : statSync(path, { throwIfNoEntry: false })
-    if (present === undefined || present.ino !== ino || present.dev !== dev) {
-      shut()
-      open()
+    const present = statSync(path, { throwIfNoEntry: false })
+    if (present?.ino === ino && present.dev === dev) {
+      unseen = ''
+      missingSince = -1
+      if (present.size === 0 && size > 0) rotation.opened(0, 0, now())
+      sizeIs(present.size)
       return
     }
-    if (present.size === 0 && size > 0) rotation.opened(0, 0, now())
-    sizeIs(present.size)
+    if (present === undefined && isOnlyRenamed()) return
+    shut()
+    open()
+  }
+
+  function isOnlyRenamed(): boolean {
+    if (fstatSync(fd).nlink === 0) return false
+    const time = monotonic()
+    if (missingSince === -1) missingSince = time
+    if (time - missingSince >= MISSING_MS) return false
+    unseen = ''
+    sizeIs(fstatSync(fd).size)
+    return true
   }
 
   function rotateIfDue(length: number): void {
+    if (!regular || linked || missingSince !== -1) return
     const time = now()
     if (!rotation.due(size, length, time)) return
     // Backwards too, or a clock set back would put it off.
     if (rotateAgainAt !== 0 && Math.abs(rotateAgainAt - time) <= ROTATION_RETRY_MS && time < rotateAgainAt)
       return
     try {
-      if (moveAside(path, rotation.label, ino, mode) !== undefined) rotated++
+      moveLive()
       rotateAgainAt = 0
     } catch (failure) {
       rotateAgainAt = time + ROTATION_RETRY_MS
-      rotationError = failure as Error
-      return
+      tellLater.push(() => options.onRotationFailed?.(failure as Error))
+    }
+  }
+
+  /** One of the processes moves the file; the others wait for that and follow. */
+  function moveLive(): boolean {
+    const lock = hiddenName(path, 'lock')
+    for (let look = 0; look < LOCK_LOOKS; look++) {
+      const release = tryLock(lock, mode)
+      try {
+        if (movedByOthers()) return false
+        if (release !== undefined) return moveUnderLock()
+      } finally {
+        release?.()
+      }
+      sleepOneMs()
+    }
+    // Whoever has the lock stands still: the file is written on until he moves it or the lock is stale.
+    return false
+  }
+
+  function movedByOthers(): boolean {
+    const present = statSync(path, { throwIfNoEntry: false })
+    if (present?.ino === ino && present.dev === dev) return false
+    shut()
+    open()
+    return true
+  }
+
+  function moveUnderLock(): boolean {
+    const name = moveAside(path, rotation.label, mode)
+    if (name !== undefined) {
+      rotated++
+      tellLater.push(() => options.onRotated?.(name))
     }
     shut()
     open()
+    return name !== undefined
   }
 
   /** One try: how many units of `lines` got into the file. */
@@ -191,15 +264,16 @@ export function createWriter(options: WriterOptions): Writer {
     const target = scratchFor(lines, 1)
     // The first byte is kept for the newline that a torn end may need.
     const end = 1 + target.write(lines, 1, 'utf8')
-    follow()
-    if (regular && !linked) rotateIfDue(end - 1)
+    rotateIfDue(end - 1)
     const start = torn ? 0 : 1
     target[0] = NEWLINE
     const written = writeSync(fd, target, start, end - start)
+    unsynced = true
     bytes += written
     size += written
     if (written === end - start) {
       torn = false
+      unseen = lines
       return lines.length
     }
     return afterShortWrite(lines, target, start + written, end)
@@ -209,93 +283,89 @@ export function createWriter(options: WriterOptions): Writer {
     // Whatever has come behind the piece by the next try, its end is looked at again.
     size = -1
     const whole = Math.max(1, stop > 1 ? target.lastIndexOf(NEWLINE, stop - 1) + 1 : 1)
-    return lines.length - target.toString('utf8', whole, end).length
+    const taken = lines.length - target.toString('utf8', whole, end).length
+    unseen = lines.slice(0, taken)
+    return taken
   }
 
-  /** Writes buffer[start..end) to a pipe: how many bytes, 0 if it is full. */
-  function put(buffer: Buffer, start: number, end: number): number {
-    try {
-      const written = writeSync(fd, buffer, start, end - start)
-      bytes += written
-      full = false
-      return written
-    } catch (failure) {
-      if ((failure as NodeJS.ErrnoException).code !== 'EAGAIN') throw failure
-      error = failure as NodeJS.ErrnoException
-      full = true
-      return 0
-    }
-  }
-
-  function finishCut(): boolean {
-    while (cut !== undefined) {
-      const written = put(cut.line, cut.from, cut.line.length)
-      if (written === 0) return false
-      cut.from += written
-      if (cut.from === cut.line.length) cut = undefined
-    }
-    return true
-  }
-
-  /** What is no regular file takes a part of a write and gives no way to look at its end. */
-  function appendToPipe(lines: string): number {
-    if (!finishCut()) return 0
-    const buffer = scratchFor(lines)
-    const stop = buffer.write(lines, 0, 'utf8')
-    let at = 0
-    try {
-      while (at < stop && cut === undefined) {
-        const end = chunkEnd(buffer, at, stop, most)
-        const from = at
-        at += put(buffer, at, end)
-        if (at === from) break
-        if (at === end || buffer[at - 1] === NEWLINE) continue
-        const start = buffer.lastIndexOf(NEWLINE, at - 1) + 1
-        const written = at - start
-        at = buffer.indexOf(NEWLINE, at) + 1
-        cut = { line: Buffer.from(buffer.subarray(start, at)), from: written }
-        finishCut()
-      }
-    } catch (failure) {
-      error = failure as NodeJS.ErrnoException
-      shut()
-    }
-    return at === stop ? lines.length : lines.length - buffer.toString('utf8', at, stop).length
-  }
-
-  function append(lines: string): number {
-    let done = 0
-    try {
+  /** Brings `lines` into the file that the path names, those first that a removed one took along. */
+  function appendAll(lines: string): void {
+    do {
       if (fd === -1) open()
-      if (!regular) return appendToPipe(lines)
-      while (done < lines.length) {
-        const before = bytes
-        done += appendOnce(done === 0 ? lines : lines.slice(done))
-        // A write of nothing that is no error: leave it to the next try.
-        if (bytes === before) break
+      else if (regular) follow()
+      if (!regular) {
+        done = pipe.append(fd, lines)
+        error = pipe.error
+        if (pipe.broken) shut()
+        return
       }
+      const before = bytes
+      if (again !== '') again = again.slice(appendOnce(again))
+      else if (done < lines.length) done += appendOnce(done === 0 ? lines : lines.slice(done))
+      // A write of nothing that is no error: leave it to the next try.
+      if (bytes === before) break
+    } while (done < lines.length || again !== '')
+  }
+
+  function attempt<T>(act: () => T, failed: T): T {
+    let result = failed
+    try {
+      result = act()
     } catch (failure) {
       error = failure as NodeJS.ErrnoException
       // Opened again at the next try: the descriptor may be what is broken, and the end is looked at anew.
       shut()
     }
-    if (rotationError !== undefined) {
-      const failure = rotationError
-      rotationError = undefined
-      options.onRotationFailed?.(failure)
+    const tell = tellLater
+    if (tell.length > 0) {
+      tellLater = []
+      for (const one of tell) one()
     }
+    return result
+  }
+
+  function append(lines: string): number {
+    done = 0
+    attempt(() => appendAll(lines), undefined)
     return done
+  }
+
+  function sync(): boolean {
+    if (fd === -1 || !unsynced || !regular) return true
+    try {
+      fdatasyncSync(fd)
+      unsynced = false
+      return true
+    } catch (failure) {
+      error = failure as NodeJS.ErrnoException
+      return false
+    }
+  }
+
+  function verify(): void {
+    if (regular && (unseen !== '' || again !== '')) append('')
   }
 
   return {
     append,
-    close: shut,
-    pending: () => cut !== undefined,
+    verify,
+    rotate: () =>
+      attempt(() => {
+        if (fd === -1) open()
+        else if (regular) follow()
+        return regular && !linked && size > 0 && moveLive()
+      }, false),
+    sync,
+    close() {
+      verify()
+      shut()
+    },
+    pending: () => again !== '' || pipe.pending(),
     get full() {
-      return full
+      return pipe.full
     },
     get bytes() {
-      return bytes
+      return bytes + pipe.bytes
     },
     get rotated() {
       return rotated
@@ -303,22 +373,5 @@ export function createWriter(options: WriterOptions): Writer {
     get error() {
       return error
     },
-  }
-}
-
-function onLineOfItsOwn(line: Buffer): Buffer {
-  return line[0] === NEWLINE ? line : Buffer.concat([Buffer.of(NEWLINE), line])
-}
-
-/** Not `recursive`: where a parent takes no directories (/proc), Node then tries for ever without returning. */
-function makeDirectory(path: string, mode: number): void {
-  try {
-    mkdirSync(path, { mode })
-  } catch (failure) {
-    const { code } = failure as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    if (code !== 'ENOENT' || dirname(path) === path) throw failure
-    makeDirectory(dirname(path), mode)
-    mkdirSync(path, { mode })
   }
 }

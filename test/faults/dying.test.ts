@@ -9,12 +9,13 @@ import { ended, run, said, withBundle } from './child.ts'
 const KILLS = Number(process.env.SPOOR_RUNS_KILL ?? 8)
 const bundle = withBundle()
 
-/** The numbers of all records under the directory, in the order of the files' names, the live one last. */
+/** The numbers of all records under the directory, in the order of their files. */
 function numbersIn(directory: string): number[] {
-  const names = readdirSync(directory).sort((a, b) =>
-    a === 'app.log' ? 1 : b === 'app.log' ? -1 : a < b ? -1 : 1,
-  )
-  return names
+  // A file on its way to its done name is younger than the done ones.
+  const rank = (name: string): string => (name === 'app.log' ? '2' : name.startsWith('.') ? '1' : `0${name}`)
+  return readdirSync(directory)
+    .filter((name) => !name.endsWith('.lock'))
+    .sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
     .map((name) => readFileSync(join(directory, name), 'utf8'))
     .join('')
     .split('\n')

@@ -1,17 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { createRotation, moveAside, reserve } from '../../src/segments/rotation.ts'
+import { giveDoneName, moveAside } from '../../src/segments/done.ts'
+import { tryLock } from '../../src/segments/lock.ts'
+import { createRotation } from '../../src/segments/rotation.ts'
 import { createWriter, type WriterOptions } from '../../src/segments/writer.ts'
 import { bundleOf } from '../support/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -211,42 +204,64 @@ describe('rotated files', () => {
     })
   })
 
-  it('take the next name where another process was faster', () => {
+  it('take the next name where another process was faster, and leave nothing behind', () => {
     const directory = temporaryDirectory()
     const path = join(directory, 'app.log')
     writeFileSync(join(directory, 'app-2026-11-21.001.log'), 'theirs\n')
-    expect(reserve(path, '2026-11-21', 0o640, [])).toBe(join(directory, 'app-2026-11-21.002.log'))
-    expect(readFileSync(join(directory, 'app-2026-11-21.001.log'), 'utf8')).toBe('theirs\n')
+    writeFileSync(join(directory, 'app-2026-11-21.002.log.gz'), 'compressed')
+    writeFileSync(path, 'ours\n')
+    expect(moveAside(path, '2026-11-21', 0o640)).toBe(join(directory, 'app-2026-11-21.003.log'))
+    expect(moveAside(path, '2026-11-21', 0o640)).toBeUndefined()
+    expect(readdirSync(directory).sort()).toEqual([
+      'app-2026-11-21.001.log',
+      'app-2026-11-21.002.log.gz',
+      'app-2026-11-21.003.log',
+    ])
+    expect(readFileSync(join(directory, 'app-2026-11-21.003.log'), 'utf8')).toBe('ours\n')
   })
 
-  it('leave a file alone that another process has put there meanwhile', () => {
+  it('are made without hard links too', () => {
     const directory = temporaryDirectory()
     const path = join(directory, 'app.log')
-    writeFileSync(path, 'theirs\n')
-    expect(moveAside(path, '2026-11-21', 1, 0o640)).toBeUndefined()
-    expect(readdirSync(directory)).toEqual(['app.log'])
-    expect(moveAside(join(directory, 'gone.log'), '2026-11-21', 1, 0o640)).toBeUndefined()
-    expect(readdirSync(directory)).toEqual(['app.log'])
-    expect(moveAside(path, '2026-11-21', statSync(path).ino, 0o640)).toBe(
-      join(directory, 'app-2026-11-21.001.log'),
-    )
-    expect(existsSync(path)).toBe(false)
+    writeFileSync(join(directory, 'app-2026-11-21.001.log'), 'theirs\n')
+    // A directory has none, on any file system.
+    mkdirSync(join(directory, 'moving'))
+    expect(() => giveDoneName(path, '2026-11-21', join(directory, 'moving'), 0o640)).toThrow('ENOTDIR')
+    expect(readdirSync(directory).sort()).toEqual(['app-2026-11-21.001.log', 'moving'])
+  })
+
+  it('are left to the one who has the lock, unless he has stood still for 5 s', () => {
+    const directory = temporaryDirectory()
+    const lock = join(directory, '.app.log.lock')
+    const { writer, path, contents } = writerAt(directory, '2026-11-21T10:00:00Z', { maxSize: 3 })
+    writer.append('a\n')
+    const release = tryLock(lock, 0o640)
+    expect(tryLock(lock, 0o640)).toBeUndefined()
+    writer.append('b\n')
+    expect(readFileSync(path, 'utf8')).toBe('a\nb\n')
+    for (const age of [6, -6]) {
+      const then = new Date(Date.now() - age * 1000)
+      utimesSync(lock, then, then)
+      writer.append('c\n')
+      expect(readFileSync(path, 'utf8')).toBe('c\n')
+      writeFileSync(lock, '')
+    }
+    release?.()
+    writer.append('d\n')
+    expect(Object.keys(contents())).toHaveLength(4)
+    writer.close()
   })
 
   it('are not made while they can not be: the live file is written on, and it is told', () => {
-    const directory = temporaryDirectory()
-    const { path } = writerAt(directory, '2026-11-21T10:00:00Z')
     const failures: string[] = []
     const clock = { now: at('2026-11-21T10:00:00Z') }
-    const rotation = createRotation({ maxSize: 3, rotate: 'off', timeZone: 'utc' })
-    // A label with a slash is what a directory that can't be written is for everybody but root.
-    const broken = { ...rotation, label: 'no/such', due: rotation.due, opened: rotation.opened }
-    mkdirSync(directory, { recursive: true })
+    // Too long for the name that it would have on its way: what a directory that can't be written is for others.
+    const path = join(temporaryDirectory(), `${'x'.repeat(235)}.log`)
     const writer = createWriter({
       path,
       mode: 0o640,
       directoryMode: 0o750,
-      rotation: broken,
+      rotation: createRotation({ maxSize: 3, rotate: 'off', timeZone: 'utc' }),
       now: () => clock.now,
       onRotationFailed: (error) => failures.push(error.message),
     })

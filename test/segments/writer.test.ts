@@ -10,24 +10,26 @@ import {
   symlinkSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { createRotation } from '../../src/segments/rotation.ts'
-import { createWriter } from '../../src/segments/writer.ts'
+import { createWriter, type WriterOptions } from '../../src/segments/writer.ts'
 import { bundleOf } from '../support/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const REGULAR = 0o777
 
-function writerOf(path: string, maxSize = 1e9) {
+function writerOf(path: string, maxSize = 1e9, more: Partial<WriterOptions> = {}) {
   return createWriter({
     path,
     mode: 0o640,
     directoryMode: 0o750,
     rotation: createRotation({ maxSize, rotate: 'off', timeZone: 'utc' }),
     now: Date.now,
+    ...more,
   })
 }
 
@@ -74,16 +76,85 @@ describe('a writer', () => {
     const directory = join(temporaryDirectory(), 'logs')
     const path = join(directory, 'app.log')
     const old = join(directory, 'app.log.1')
-    const writer = writerOf(path)
+    let time = 0
+    const writer = writerOf(path, 1e9, { monotonic: () => (time += 100) })
     writer.append('before\n')
+    writer.verify()
     if (what === 'unlink') unlinkSync(path)
     else if (what === 'remove the directory') rmSync(directory, { recursive: true })
     else renameSync(path, old)
     if (what === 'create') writeFileSync(path, '')
+    // A name that is merely gone may be in the midst of a rotation: that is looked at twice.
+    if (what === 'rename') expect(writer.append('between\n')).toBe(8)
     expect(writer.append('after\n')).toBe(6)
     expect(text(path)).toBe('after\n')
-    if (existsSync(old)) expect(text(old)).toBe('before\n')
+    if (existsSync(old)) expect(text(old)).toBe(what === 'rename' ? 'before\nbetween\n' : 'before\n')
     expect(writer.error).toBeUndefined()
+    writer.close()
+  })
+
+  it('leaves the making of the file to who renamed it, for 50 ms', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    let time = 0
+    const writer = writerOf(path, 1e9, { monotonic: () => time })
+    writer.append('before\n')
+    renameSync(path, `${path}.1`)
+    for (time = 0; time < 50; time += 10) writer.append(`${time}\n`)
+    expect(existsSync(path)).toBe(false)
+    // As logrotate's create does: it fails where there is a file already.
+    writeFileSync(path, '', { flag: 'wx' })
+    writer.append('after\n')
+    expect(text(path)).toBe('after\n')
+    renameSync(path, `${path}.2`)
+    writer.append('while it is missing\n')
+    time += 50
+    writer.append('made by ourselves\n')
+    expect(text(path)).toBe('made by ourselves\n')
+    expect(text(`${path}.1`)).toBe('before\n0\n10\n20\n30\n40\n')
+    writer.close()
+  })
+
+  it.each(['the next append', 'verify', 'close'])(
+    'writes again what went away with a file that was removed under it, at %s',
+    (when) => {
+      const directory = join(temporaryDirectory(), 'logs')
+      const path = join(directory, 'app.log')
+      let remove = false
+      const rotation = createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' })
+      // It is asked between the look and the write.
+      const due: typeof rotation.due = () => {
+        if (remove) rmSync(directory, { recursive: true })
+        remove = false
+        return false
+      }
+      const writer = writerOf(path, 1e9, { rotation: { ...rotation, label: '', due } })
+      writer.append('before\n')
+      remove = true
+      writer.append('in the removed file\n')
+      expect(existsSync(path)).toBe(false)
+      if (when === 'verify') writer.verify()
+      else if (when === 'close') writer.close()
+      else writer.append('after\n')
+      expect(text(path)).toBe(`in the removed file\n${when === 'the next append' ? 'after\n' : ''}`)
+      writer.verify()
+      writer.close()
+      expect(text(path).match(/removed/g)).toHaveLength(1)
+    },
+  )
+
+  it('does not write again what was in the file when it was removed, or is there under another name', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const writer = writerOf(path)
+    writer.append('there\n')
+    // Sets the time of the last change, as the removal does, behind that of the write.
+    utimesSync(path, 1, 1)
+    unlinkSync(path)
+    writer.append('after\n')
+    expect(text(path)).toBe('after\n')
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, '')
+    writer.append('last\n')
+    expect(text(path)).toBe('last\n')
     writer.close()
   })
 
