@@ -59,6 +59,7 @@ const entry = {
   http: 'src/middleware/http.ts',
   'cls-hooked': 'src/context/cls-hooked.ts',
   testing: 'src/testing/index.ts',
+  reader: 'src/segments/reader.ts',
 }
 
 // spoor/pino is imported as pino is: a function that is module.exports in CommonJS, a default and names in ESM.
@@ -77,6 +78,15 @@ export default defineConfig([
     entry: { ...entry, pino: 'src/pino/commonjs.ts' },
     cjsInterop: true,
     shims: true,
+  },
+  // A thread's entry is a file of its own that shares nothing with the others: what they share is one file, and
+  // an import of the library reads it whole.
+  {
+    ...shared,
+    format: 'esm',
+    entry: { 'spoor-thread': 'src/segments/thread.ts' },
+    splitting: false,
+    esbuildPlugins: [],
   },
   {
     entry,

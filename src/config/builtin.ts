@@ -5,7 +5,10 @@
 type Builtins = {
   readonly 'node:crypto': typeof import('node:crypto')
   readonly 'node:net': typeof import('node:net')
+  readonly 'node:stream/promises': typeof import('node:stream/promises')
   readonly 'node:tty': typeof import('node:tty')
+  readonly 'node:worker_threads': typeof import('node:worker_threads')
+  readonly 'node:zlib': typeof import('node:zlib')
 }
 
 /** The built-in module of that name. */

@@ -85,6 +85,7 @@ function settingsOf(raw: RawSettings): Settings {
     color: forceColor ?? (noColor === true ? false : undefined),
     source: raw.source ?? (development ? 'all' : 'warn'),
     development,
+    production: nodeEnv?.toLowerCase() === 'production',
   }
 }
 

@@ -1,5 +1,12 @@
 import { LEVELS_ACCEPTED, type LevelSpec, parseLevel, parseLevelSpec } from './levels.ts'
 import { type Parsed, parseKeys, parseLabels, parsePropagation, parseTrust } from './lists.ts'
+import {
+  COMPRESS_ACCEPTED,
+  parseCompress,
+  parseRetention,
+  RETENTION_ACCEPTED,
+  type RetentionSpec,
+} from './retention.ts'
 import { parseBoolean, parseDuration, parseSize } from './units.ts'
 
 /** A kind of value that a variable may have. */
@@ -76,6 +83,17 @@ export const mode = whole('an octal mode such as 0640 that lets the owner read a
 export const path = whole('the path of a file', (text) =>
   text.includes('\0') || /[/\\]$/.test(text) ? undefined : text,
 )
+
+export const compress = whole(COMPRESS_ACCEPTED, parseCompress)
+
+export const retention: Kind<RetentionSpec> = { accepted: RETENTION_ACCEPTED, parse: parseRetention }
+
+/** A signal that a process may listen to without changing what Node does with it. */
+export const reopenSignal = whole('SIGHUP, SIGUSR2 or off', (text) => {
+  const word = text.toUpperCase()
+  if (word === 'SIGHUP' || word === 'SIGUSR2') return word
+  return parseBoolean(text) === false ? 'off' : undefined
+})
 
 export const text = whole('a text', (value) => value)
 

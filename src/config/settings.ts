@@ -1,5 +1,6 @@
 import type { LevelOrSilent } from './levels.ts'
 import type { Propagation, Trust } from './lists.ts'
+import type { CompressAfter, RetentionSpec } from './retention.ts'
 
 /**
  * What the environment says, checked, defaults filled in. Code options beat it. A field is undefined where
@@ -30,6 +31,22 @@ export interface Settings {
   fileTimeZone: 'local' | 'utc'
   /** Permission bits of a new file. @default 0o640 */
   fileMode: number
+  /** Whether levels go to files of their own. @default false */
+  fileSplit: boolean
+  /** When records are handed to the kernel. @default 'turn' */
+  fileDurability: 'turn' | 'record' | 'interval'
+  /** When they are synced to the disk. @default 'never' */
+  fileFsync: 'never' | 'interval' | 'error' | 'always'
+  /** Name of the link to the live file. @default undefined: none */
+  fileSymlink: string | undefined
+  /** When done files are compressed. @default after 7 days */
+  compress: CompressAfter
+  /** How they are. @default 'gzip' */
+  compressFormat: 'gzip' | 'zstd'
+  /** What may be deleted. @default undefined: nothing */
+  retention: RetentionSpec | undefined
+  /** The signal at which files are opened anew. @default 'off' */
+  reopenSignal: 'SIGHUP' | 'SIGUSR2' | 'off'
   /** Names of the record's keys. @default 'default' */
   schema: 'default' | 'ecs' | 'gcp' | 'datadog' | 'pino'
   /** New names by old name, without a prototype. @default {} */
@@ -50,6 +67,8 @@ export interface Settings {
   signals: 'flush' | 'off'
   /** True where NODE_ENV is development. */
   development: boolean
+  /** True where NODE_ENV is production. */
+  production: boolean
   /** Google Cloud's project, for the names of traces in schema gcp. */
   googleProject: string | undefined
 }

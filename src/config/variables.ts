@@ -25,7 +25,8 @@ export interface Variable<T> extends Omit<VariableDoc, 'accepted'> {
 }
 
 /** The variables' values before some of them are put together into a setting. */
-export interface RawSettings extends Omit<Settings, 'level' | 'levels' | 'color' | 'development'> {
+export interface RawSettings
+  extends Omit<Settings, 'level' | 'levels' | 'color' | 'development' | 'production'> {
   level: LevelSpec
   forceColor: boolean | undefined
   noColor: boolean | undefined
@@ -35,6 +36,7 @@ export interface RawSettings extends Omit<Settings, 'level' | 'levels' | 'color'
 type SettingVariables = { readonly [K in keyof RawSettings]-?: Variable<NonNullable<RawSettings[K]>> }
 
 const MEGABYTE = 1024 ** 2
+const DAY = 24 * 60 * 60 * 1000
 
 /** Settings by name, in the order of the docs. */
 export const SETTING_VARIABLES: SettingVariables = {
@@ -117,6 +119,70 @@ export const SETTING_VARIABLES: SettingVariables = {
     fallback: 0o640,
     default: '0640',
     doc: 'The permissions of a new file.',
+  },
+  fileSplit: {
+    name: 'LOG_FILE_SPLIT',
+    option: 'fileTransport({ split })',
+    kind: kinds.boolean,
+    fallback: false,
+    default: 'off',
+    doc: 'On: debug and trace go to `app.debug.log`, error and fatal to `app.error.log`, the rest to `app.log`.',
+  },
+  fileDurability: {
+    name: 'LOG_FILE_DURABILITY',
+    option: 'fileTransport({ durability })',
+    kind: kinds.oneOf('turn', 'record', 'interval'),
+    fallback: 'turn',
+    default: 'turn',
+    doc: 'When records are handed to the kernel: at the end of the event-loop turn, each at once, or by a thread every 100 ms.',
+  },
+  fileFsync: {
+    name: 'LOG_FILE_FSYNC',
+    option: 'fileTransport({ fsync })',
+    kind: kinds.oneOf('never', 'interval', 'error', 'always'),
+    fallback: 'never',
+    default: 'never',
+    doc: 'When they are made to survive a crash of the machine: when the kernel likes, once a second, after an error, after each write.',
+  },
+  fileSymlink: {
+    name: 'LOG_FILE_SYMLINK',
+    option: 'fileTransport({ symlink })',
+    kind: kinds.path,
+    fallback: undefined,
+    default: 'none',
+    doc: 'A symbolic link beside the file that is kept pointing to it, such as `current.log`.',
+  },
+  compress: {
+    name: 'LOG_COMPRESS',
+    option: 'fileTransport({ compress })',
+    kind: kinds.compress,
+    fallback: { age: 7 * DAY },
+    default: '7d',
+    doc: 'When done files are compressed: past an age, or all but the newest so many.',
+  },
+  compressFormat: {
+    name: 'LOG_COMPRESS_FORMAT',
+    option: 'fileTransport({ compressFormat })',
+    kind: kinds.oneOf('gzip', 'zstd'),
+    fallback: 'gzip',
+    default: 'gzip',
+    doc: 'How they are compressed; zstd needs Node 22.15 or later.',
+  },
+  retention: {
+    name: 'LOG_RETENTION',
+    option: 'fileTransport({ retention })',
+    kind: kinds.retention,
+    fallback: undefined,
+    default: 'off: nothing is ever deleted',
+    doc: 'How long done files are kept, how many, and how much room they may take.',
+  },
+  reopenSignal: {
+    name: 'LOG_REOPEN_SIGNAL',
+    option: 'reopenSignal',
+    kind: kinds.reopenSignal,
+    fallback: 'off',
+    default: 'off',
+    doc: "The signal at which files are opened anew, for logrotate's `postrotate`; the process then outlives it.",
   },
   schema: {
     name: 'LOG_SCHEMA',

@@ -13,13 +13,13 @@ import { defaultKeys, makeSchema, reservedNames, type Schema } from './line/sche
 import { quote } from './line/text.ts'
 import type { LoggerOptions } from './options.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
-import { flushOnSignals } from './signals.ts'
+import { flushOnSignals, type ReopenSignal, reopenOnSignal } from './signals.ts'
 import type { Fields } from './types.ts'
 
 /** The transports behind each pipeline, for flush, stats and shutdown. */
 const fanouts = new WeakMap<Pipeline, Fanout>()
-/** Takes back what a pipeline flushes at signals. */
-const signals = new WeakMap<Pipeline, () => void>()
+/** Take back what a pipeline does at signals. */
+const signals = new WeakMap<Pipeline, readonly (() => void)[]>()
 
 /** The transports of a pipeline; undefined while it has never been configured. */
 export function currentFanout(pipeline: Pipeline): Fanout | undefined {
@@ -49,7 +49,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   fanouts.set(pipeline, fanout)
   pipeline.sink = fanout
   if (settings.propagate !== undefined) propagateTo(settings.propagate)
-  followSignals(pipeline, options.signals ?? settings.signals)
+  followSignals(pipeline, options.signals ?? settings.signals, options.reopenSignal ?? settings.reopenSignal)
   if (hasLifecycle(options.lifecycle ?? settings.lifecycle, transports)) {
     beginLife(core, transports, fanout.stats)
   }
@@ -70,14 +70,12 @@ function clockOf(now: (() => number) | undefined): () => number {
   }
 }
 
-function followSignals(pipeline: Pipeline, told: 'flush' | 'off'): void {
-  signals.get(pipeline)?.()
-  if (told === 'off') signals.delete(pipeline)
-  else
-    signals.set(
-      pipeline,
-      flushOnSignals(() => pipeline.sink.flushSync()),
-    )
+function followSignals(pipeline: Pipeline, told: 'flush' | 'off', reopen: ReopenSignal | 'off'): void {
+  for (const takeBack of signals.get(pipeline) ?? []) takeBack()
+  const followed: (() => void)[] = []
+  if (told !== 'off') followed.push(flushOnSignals(() => pipeline.sink.flushSync()))
+  if (reopen !== 'off') followed.push(reopenOnSignal(reopen, () => fanouts.get(pipeline)?.reopen()))
+  signals.set(pipeline, followed)
 }
 
 /** What the environment renames wrongly is told about and left out; what the code does is an error. */

@@ -47,6 +47,8 @@ export interface LoggerOptions {
   readonly slowMs?: number | string | undefined
   /** 'flush': SIGTERM and SIGINT flush before they do what they would have done. @default LOG_SIGNALS, else 'off' */
   readonly signals?: 'flush' | 'off' | undefined
+  /** The signal at which files are opened anew, for logrotate. @default LOG_REOPEN_SIGNAL, else 'off' */
+  readonly reopenSignal?: 'SIGHUP' | 'SIGUSR2' | 'off' | undefined
   /** Prefix of every message, as in pino. @default none */
   readonly msgPrefix?: string | undefined
   /** pino's serializers, by key. @default none; errors are written by spoor */
@@ -89,6 +91,7 @@ const SPEC: OptionsSpec<LoggerOptions> = {
   lifecycle: isBoolean,
   slowMs: isDuration,
   signals: isOneOf('flush', 'off'),
+  reopenSignal: isOneOf('SIGHUP', 'SIGUSR2', 'off'),
   msgPrefix: isString,
   serializers: isRecordOf(isFunction),
   formatters: isObject,

@@ -67,5 +67,13 @@ function fileOf(path: string, settings: Settings): Transport {
     rotate: settings.fileRotate,
     timeZone: settings.fileTimeZone,
     mode: settings.fileMode,
+    split: settings.fileSplit,
+    durability: settings.fileDurability,
+    fsync: settings.fileFsync,
+    symlink: settings.fileSymlink,
+    compress: settings.compress,
+    compressFormat: settings.compressFormat,
+    retention: settings.retention,
+    environment: settings.production ? 'production' : 'development',
   })
 }

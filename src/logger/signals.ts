@@ -35,6 +35,21 @@ export function flushOnSignals(flush: () => void): () => void {
   }
 }
 
+export type ReopenSignal = 'SIGHUP' | 'SIGUSR2'
+
+/**
+ * LOG_REOPEN_SIGNAL: at that signal files are opened anew, as logrotate's `postrotate` asks of daemons. The
+ * listener also keeps the signal from ending the process, which is what SIGHUP and SIGUSR2 do otherwise.
+ *
+ * @returns a function that takes it back
+ */
+export function reopenOnSignal(signal: ReopenSignal, reopen: () => void): () => void {
+  process.on(signal, reopen)
+  return () => {
+    process.off(signal, reopen)
+  }
+}
+
 function onSignal(signal: NodeJS.Signals): void {
   const last = process.listenerCount(signal) === 1
   if (last) each(state.ends, (end) => end(signal))

@@ -20,6 +20,8 @@ export interface BatchOptions {
   pending?: (() => boolean) | undefined
   /** UTF-16 units at which the buffer is written before the turn ends. @default 32768 */
   size?: number | undefined
+  /** Ms that lines below error may wait. @default they are written at the end of the event-loop turn */
+  interval?: number | undefined
   /** UTF-16 units held while nothing can be written. @default 16 Mi */
   bufferLimit?: number | undefined
   /** First and longest pause between tries while nothing can be written, in ms; it doubles in between. */
@@ -89,6 +91,8 @@ export function createBatch(options: BatchOptions): Batch {
   let closed = false
   let loss: Loss | undefined
   let timer: NodeJS.Timeout | undefined
+  // The end of the interval; it holds the process, since records wait for it.
+  let waiting: NodeJS.Timeout | undefined
   let pause = 0
   let waiters: (() => void)[] = []
   let records = 0
@@ -109,7 +113,8 @@ export function createBatch(options: BatchOptions): Batch {
 
   function schedule(): void {
     scheduled = true
-    atEndOfTurn(endOfTurn)
+    if (options.interval === undefined) atEndOfTurn(endOfTurn)
+    else waiting = after(options.interval, endOfTurn)
   }
 
   function endOfTurn(): void {
@@ -249,6 +254,7 @@ export function createBatch(options: BatchOptions): Batch {
   function flush(): boolean {
     // A turn's end that never comes (a test's clock again) must not stand in the way of the next one.
     scheduled = false
+    clearTimeout(waiting)
     if (buffer !== '') write()
     return blocked ? drain() : true
   }
@@ -267,6 +273,8 @@ export function createBatch(options: BatchOptions): Batch {
     exiting = true
     limit = 0
     clearTimeout(timer)
+    // Before the flush, whose first try may be refused: that is no reason to give up yet.
+    awaited = true
     awaited = !flush()
     if (!awaited) return false
     awaited = waitedMs < (options.exitWaitMs ?? 0)
@@ -293,6 +301,7 @@ export function createBatch(options: BatchOptions): Batch {
     closed = true
     limit = 0
     forget()
+    clearTimeout(waiting)
     clearTimeout(timer)
     timer = undefined
     if (blocked) giveUp()

@@ -15,6 +15,12 @@ export function tryLock(path: string, mode: number): (() => void) | undefined {
   return () => void remove(path)
 }
 
+/** Whether somebody holds the lock of that name, as far as its age tells. */
+export function isLocked(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found !== undefined && !isOld(found.mtimeMs)
+}
+
 function make(path: string, mode: number): boolean {
   try {
     closeSync(openSync(path, 'wx', mode))
@@ -28,7 +34,11 @@ function make(path: string, mode: number): boolean {
 // By the file system's times and the clock that sets them: a lock from the future is as old as one from the past.
 function isStale(path: string): boolean {
   const found = statSync(path, { throwIfNoEntry: false })
-  return found === undefined || Math.abs(Date.now() - found.mtimeMs) > STALE_MS
+  return found === undefined || isOld(found.mtimeMs)
+}
+
+function isOld(mtimeMs: number): boolean {
+  return Math.abs(Date.now() - mtimeMs) > STALE_MS
 }
 
 function remove(path: string): boolean {

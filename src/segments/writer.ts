@@ -1,13 +1,15 @@
 import { Buffer } from 'node:buffer'
-import { closeSync, fdatasyncSync, fstatSync, readSync, statSync, writeSync } from 'node:fs'
+import { close, closeSync, fdatasync, fdatasyncSync, fstatSync, readSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { isExiting } from '../config/exit.ts'
 import { moveAside } from './done.ts'
-import { tryLock } from './lock.ts'
+import { isLocked, tryLock } from './lock.ts'
 import { hiddenName } from './names.ts'
 import { openToAppend, syncDirectory } from './open.ts'
 import { createPipeWriter } from './pipe.ts'
 import type { Rotation } from './rotation.ts'
 import { scratchFor } from './scratch.ts'
+import { outsideScopes } from './timers.ts'
 
 export interface WriterOptions {
   readonly path: string
@@ -50,6 +52,10 @@ export interface Writer {
   rotate(): boolean
   /** Makes durable what was appended (fdatasync). Never throws; false if it failed, and `error` says why. */
   sync(): boolean
+  /** The same without waiting; `done` gets the failure if there was one. */
+  syncLater(done: (error: NodeJS.ErrnoException | undefined) => void): void
+  /** Leaves the file; the next append opens what the path names then. Never throws. */
+  reopen(): void
   close(): void
   /** True while something that `append` took waits: the rest of a pipe's line, lines to be written again. */
   pending(): boolean
@@ -135,14 +141,17 @@ export function createWriter(options: WriterOptions): Writer {
     if (fd === -1) return
     const old = fd
     if (regular) takeBackRemoved(old)
-    if (unsynced && options.synced === true) sync()
     fd = -1
-    unsynced = false
-    try {
-      closeSync(old)
-    } catch {
-      // What was written is written; a close that fails leaves nothing to do.
+    // What was written is written; a close that fails leaves nothing to do.
+    if (regular && unsynced && options.synced === true && !isExiting()) {
+      outsideScopes(() => fdatasync(old, () => close(old, () => {})))
+    } else {
+      try {
+        if (unsynced && options.synced === true) fdatasyncSync(old)
+        closeSync(old)
+      } catch {}
     }
+    unsynced = false
   }
 
   function takeBackRemoved(of: number): void {
@@ -198,7 +207,8 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   function isOnlyRenamed(): boolean {
-    if (fstatSync(fd).nlink === 0) return false
+    // One of us is rotating: whoever comes first makes the new file.
+    if (fstatSync(fd).nlink === 0 || isLocked(hiddenName(path, 'lock'))) return false
     const time = monotonic()
     if (missingSince === -1) missingSince = time
     if (time - missingSince >= MISSING_MS) return false
@@ -342,6 +352,24 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
+  function syncLater(done: (error: NodeJS.ErrnoException | undefined) => void): void {
+    if (fd === -1 || !unsynced || !regular) {
+      done(undefined)
+      return
+    }
+    // What is written from here on is for the next time.
+    unsynced = false
+    outsideScopes(() =>
+      fdatasync(fd, (failure) => {
+        if (failure !== null) {
+          unsynced = true
+          error = failure
+        }
+        done(failure ?? undefined)
+      }),
+    )
+  }
+
   function verify(): void {
     if (regular && (unseen !== '' || again !== '')) append('')
   }
@@ -356,6 +384,11 @@ export function createWriter(options: WriterOptions): Writer {
         return regular && !linked && size > 0 && moveLive()
       }, false),
     sync,
+    syncLater,
+    reopen() {
+      verify()
+      shut()
+    },
     close() {
       verify()
       shut()

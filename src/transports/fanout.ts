@@ -19,6 +19,8 @@ export interface Fanout {
   flushSync(): void
   /** Pino's way to flush; `done` gets no error, since a transport counts and tells its own. */
   flush(done?: (error?: Error) => void): void
+  /** Has every transport open its files anew. */
+  reopen(): void
   /** Flushes and closes every transport. Never rejects. */
   close(): Promise<void>
   stats(): FanoutStats
@@ -100,6 +102,9 @@ export function createFanout(transports: readonly Transport[], host: TransportHo
     },
     flush(done) {
       void Promise.all(transports.map((each) => settled(each, 'flush'))).then(() => done?.())
+    },
+    reopen() {
+      for (const transport of transports) guarded(transport, (each) => each.reopen?.())
     },
     async close() {
       await Promise.all(transports.map((each) => settled(each, 'close')))

@@ -1,69 +1,27 @@
-import { resolve } from 'node:path'
-import {
-  bytesOf,
-  checkOptions,
-  isFunction,
-  isLevel,
-  isNumber,
-  isOneOf,
-  isSize,
-  isString,
-  type OptionsSpec,
-} from '../config/check.ts'
-import { optionError } from '../config/errors.ts'
-import type { LevelOrSilent } from '../config/levels.ts'
+import type { RetentionLevel } from '../config/retention.ts'
 import { createBatch, type Loss } from '../segments/batch.ts'
-import type { RotatePeriod, RotateTimeZone } from '../segments/names.ts'
-import { createRotation } from '../segments/rotation.ts'
-import { createWriter } from '../segments/writer.ts'
+import { createLogFile } from '../segments/log-file.ts'
+import { threadFile } from '../segments/thread-file.ts'
+import {
+  type FileSettings,
+  type FileTransport,
+  type FileTransportOptions,
+  fileSettings,
+} from './file-options.ts'
 import { guardedHost, levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
-import type { Transport, TransportHost } from './transport.ts'
+import { splitFiles } from './split.ts'
+import type { TransportEvent, TransportHost } from './transport.ts'
+import { createUpkeep } from './upkeep.ts'
 
-export interface FileTransportOptions {
-  /** The live file; any number of processes may name the same one. Its directory is made if it is missing. */
-  path: string
-  /** The transport's name in stats and on stderr. @default 'file' */
-  name?: string | undefined
-  /** Lowest level written. @default all */
-  level?: LevelOrSilent | undefined
-  /** Size at which a new file begins, as bytes or '100MB'. @default '100MB' */
-  maxSize?: number | string | undefined
-  /** How often a new file begins besides. @default 'daily' */
-  rotate?: RotatePeriod | undefined
-  /** Whose midnight. @default 'local' */
-  timeZone?: RotateTimeZone | undefined
-  /** Permissions of the files made, less the umask. @default 0o640 */
-  mode?: number | undefined
-  /** Permissions of the directories made, less the umask. @default 0o750 */
-  directoryMode?: number | undefined
-  /** How much is held in memory while the file can't be written, in UTF-16 units or as '16MB'. @default '16MB' */
-  bufferLimit?: number | string | undefined
-  /** The clock, epoch ms, for tests. @default Date.now */
-  now?: (() => number) | undefined
-}
+export type { FileStats, FileTransport, FileTransportOptions } from './file-options.ts'
 
-const MODE_LIMIT = 0o7777
-const SPEC: OptionsSpec<FileTransportOptions> = {
-  path: isString,
-  name: isString,
-  level: isLevel,
-  maxSize: isSize,
-  rotate: isOneOf('daily', 'hourly', 'weekly', 'off'),
-  timeZone: isOneOf('local', 'utc'),
-  mode: isNumber({ min: 0, max: MODE_LIMIT, integer: true }),
-  directoryMode: isNumber({ min: 0, max: MODE_LIMIT, integer: true }),
-  bufferLimit: isSize,
-  now: isFunction,
-}
-
-const MAX_SIZE = 100 * 1024 * 1024
-const BUFFER_LIMIT = 16 * 1024 * 1024
 const RETRY_MS = 1000
 const FAILED_RETRY_MS = [RETRY_MS, RETRY_MS] as const
 // Before a pipe's reader, as the console does.
 const FULL_RETRY_MS = [5, 100] as const
 const EXIT_WAIT_MS = 1000
 const WARN = 40
+const ERROR = 50
 
 /**
  * Appends to a file that rotates. What is written in an event-loop turn is in the page cache at the turn's end,
@@ -72,54 +30,57 @@ const WARN = 40
  *
  * @throws TypeError ERR_SPOOR_OPTION for an option that is wrong; never because of the file
  */
-export function fileTransport(options: FileTransportOptions): Transport {
-  checkOptions(options, SPEC, 'fileTransport')
-  if (options?.path === undefined) {
-    throw optionError({ option: 'fileTransport({ path })', value: undefined, expected: 'the path of a file' })
-  }
-  const name = options.name ?? 'file'
-  // Once, so that a service that changes its working directory goes on with the same file.
-  const path = resolve(options.path)
-  const bufferLimit = bytesOf(options.bufferLimit ?? BUFFER_LIMIT) ?? BUFFER_LIMIT
+export function fileTransport(options: FileTransportOptions): FileTransport {
+  const settings = fileSettings(options)
+  const level = levelNumber(settings.level)
+  if (options.split !== true) return oneFile(settings, level, undefined)
+  return splitFiles(settings, level, oneFile)
+}
+
+/** @param levels whose records are in it, for retention; undefined for all */
+function oneFile(
+  settings: FileSettings,
+  level: number,
+  levels: readonly RetentionLevel[] | undefined,
+): FileTransport {
+  const { path, name, bufferLimit } = settings
   let host: TransportHost = stderrHost(name)
   let told = false
+  const report = (event: TransportEvent): void => host.report(event)
+  const upkeep = createUpkeep(settings, levels, report)
 
-  const writer = createWriter({
-    path,
-    mode: options.mode ?? 0o640,
-    directoryMode: options.directoryMode ?? 0o750,
-    rotation: createRotation({
-      maxSize: bytesOf(options.maxSize ?? MAX_SIZE) ?? MAX_SIZE,
-      rotate: options.rotate ?? 'daily',
-      timeZone: options.timeZone ?? 'local',
-    }),
-    now: options.now ?? Date.now,
-    onRotationFailed: (error) =>
-      host.report({
-        code: 'rotation',
-        message: `can't rotate ${path}: ${error.message}. It is written on past its size; allow this process to make and rename files in that directory.`,
-      }),
+  const thread = settings.durability === 'interval' ? threadFile() : undefined
+  const file = createLogFile({
+    ...settings,
+    thread,
+    inFlightLimit: bufferLimit,
+    onReady: () => batch.retry(),
+    onOpened: upkeep.begin,
+    onRotated: upkeep.rotated,
+    report,
   })
 
   const batch = createBatch({
-    commit: writer.append,
-    pending: writer.pending,
+    commit: file.append,
+    pending: file.pending,
     bufferLimit,
+    size: settings.durability === 'record' ? 1 : undefined,
+    interval: settings.durability === 'interval' ? settings.interval : undefined,
     get retryMs() {
-      return writer.full ? FULL_RETRY_MS : FAILED_RETRY_MS
+      return file.full ? FULL_RETRY_MS : FAILED_RETRY_MS
     },
     get keepAlive() {
-      return writer.full
+      return file.full
     },
     get exitWaitMs() {
-      return writer.full ? EXIT_WAIT_MS : 0
+      return file.full || file.threaded ? EXIT_WAIT_MS : 0
     },
     onBlocked: () => {
-      // A pipe whose reader is slow is no fault.
-      told = !writer.full
+      // A pipe whose reader is slow is no fault, and what a thread can't write is told where that is seen.
+      told = !file.full && !file.threaded
       if (!told) return
       host.report({
-        code: writer.error?.code ?? 'short',
+        code: file.error?.code ?? 'short',
         message: `can't write ${path}: ${cause()}. Records are held in memory (up to ${bufferLimit} units, then the lowest levels are dropped); writing goes on by itself when it is possible again.`,
       })
     },
@@ -133,7 +94,7 @@ export function fileTransport(options: FileTransportOptions): Transport {
   })
 
   function cause(): string {
-    return writer.error?.message ?? 'a write came back short'
+    return file.error?.message ?? (file.threaded ? 'the disk is too slow' : 'a write came back short')
   }
 
   function tellLoss(loss: Loss, final: boolean): void {
@@ -143,27 +104,47 @@ export function fileTransport(options: FileTransportOptions): Transport {
     host.report({ code: 'dropped', message, dropped: loss.dropped })
   }
 
+  function write(line: string, at: number): void {
+    batch.add(line, at)
+    if (at >= ERROR) file.urgent()
+  }
+
   return {
     name,
-    level: levelNumber(options.level),
+    level,
     attach(given) {
       host = guardedHost(given, name)
     },
-    write: batch.add,
+    write,
     flushSync() {
       batch.flush()
+      file.takeOver(EXIT_WAIT_MS)
     },
-    flush: batch.drained,
+    async flush() {
+      await batch.drained()
+      await file.settled()
+    },
+    rotate() {
+      batch.flush()
+      file.rotate()
+    },
+    reopen() {
+      batch.flush()
+      file.reopen()
+    },
     async close() {
       await batch.close(RETRY_MS)
-      writer.close()
+      await file.close(EXIT_WAIT_MS)
+      await upkeep.end()
     },
     stats: () => ({
       records: batch.records,
-      bytes: writer.bytes,
-      dropped: batch.dropped,
-      buffered: batch.buffered,
-      lastError: writer.error?.message,
+      bytes: file.bytes,
+      dropped: batch.dropped + file.lost,
+      buffered: batch.buffered + file.units,
+      lastError: file.error?.message,
+      rotated: file.rotated,
+      ...upkeep.counts(),
     }),
   }
 }

@@ -24,6 +24,8 @@ export interface Transport {
   flushSync?(): void
   /** Resolves when everything written before the call is with the operating system. Never rejects. */
   flush?(): Promise<void>
+  /** Synchronous: leaves its files, which somebody has moved, and opens them anew. Never throws. */
+  reopen?(): void
   /** Flushes and releases what it holds. Never rejects. */
   close?(): Promise<void>
   stats(): TransportStats

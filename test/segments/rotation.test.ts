@@ -130,6 +130,57 @@ describe('local midnight over changes of the clock', () => {
   })
 })
 
+describe('a leap year and the ends of years, restarted at every step', () => {
+  const zones = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'America/St_Johns', 'UTC']
+  it.each(zones)('%s', (zone) => {
+    const bundle = bundleOf(['segments/rotation.ts', 'segments/names.ts'])
+    const script = bundle.script(
+      'year.mjs',
+      `import { createRotation, periodLabel } from './spoor.mjs'
+       const STEP = 15 * 60_000
+       const found = {}
+       for (const rotate of ['hourly', 'daily', 'weekly']) {
+         const labels = []
+         const seen = new Set()
+         let rotation = createRotation({ maxSize: 1e9, rotate, timeZone: 'local' })
+         let wrong = 0
+         let writtenAt = Date.parse('2027-12-20T00:00:00Z')
+         rotation.opened(0, 0, writtenAt)
+         for (let now = writtenAt; now < Date.parse('2029-01-15T00:00:00Z'); now += STEP) {
+           // As a restart finds it: by the time of the file's last write.
+           rotation = createRotation({ maxSize: 1e9, rotate, timeZone: 'local' })
+           rotation.opened(1, writtenAt, now)
+           const d = new Date(now)
+           seen.add(periodLabel(now, rotate, 'local'))
+           if (rotation.due(1, 1, now)) {
+             labels.push(rotation.label)
+             if (d.getMinutes() !== 0 || (rotate !== 'hourly' && d.getHours() !== 0) || (rotate === 'weekly' && d.getDay() !== 1)) wrong++
+             rotation.opened(0, 0, now)
+           }
+           writtenAt = now
+         }
+         labels.push(rotation.label)
+         found[rotate] = { files: labels.length, periods: seen.size, wrong, sorted: labels.every((l, i) => i === 0 || labels[i - 1] < l), leapDay: labels.some((l) => l.startsWith('2028-02-29')) }
+       }
+       console.log(JSON.stringify(found))`,
+    )
+    try {
+      const env = { ...process.env, TZ: zone }
+      const found = JSON.parse(spawnSync(process.execPath, [script], { env, encoding: 'utf8' }).stdout)
+      for (const rotate of ['hourly', 'daily', 'weekly']) {
+        const { files, periods } = found[rotate]
+        expect({ rotate, files }).toEqual({ rotate, files: periods })
+        // Where the clock is put forward by half an hour, an hour begins at half past.
+        const wrong = zone === 'Australia/Lord_Howe' && rotate === 'hourly' ? 1 : 0
+        expect(found[rotate]).toMatchObject({ wrong, sorted: true, leapDay: rotate !== 'weekly' })
+      }
+      expect(found.daily.files).toBeGreaterThanOrEqual(392)
+    } finally {
+      bundle.remove()
+    }
+  })
+})
+
 describe('rotated files', () => {
   it('get their period and a number; the live name stays', () => {
     const directory = temporaryDirectory()
