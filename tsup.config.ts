@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { defineConfig, type Options } from 'tsup'
 
 type Plugin = NonNullable<Options['esbuildPlugins']>[number]
@@ -37,6 +37,23 @@ const plainBuiltins: Plugin = {
   },
 }
 
+/** What is loaded when it is used: files of their own, by the module that is imported dynamically. */
+const LATER: Record<string, string> = {
+  maintenance: 'src/segments/maintenance.ts',
+  remote: 'src/segments/remote.ts',
+}
+
+// Each is whole in itself and shares nothing with the others: what several share would be files of their own again,
+// which an import of the library would have to read.
+const laterFiles: Plugin = {
+  name: 'later files',
+  setup(build) {
+    build.onResolve({ filter: /\/(?:maintenance|remote)\.ts$/ }, ({ kind, path }) =>
+      kind === 'dynamic-import' ? { path: `./spoor-${basename(path, '.ts')}.js`, external: true } : undefined,
+    )
+  },
+}
+
 const shared: Options = {
   sourcemap: true,
   target: 'node20',
@@ -49,7 +66,7 @@ const shared: Options = {
     // The import of the plugin above is for the grouping alone.
     options.logOverride = { 'ignored-bare-import': 'silent' }
   },
-  esbuildPlugins: [oneSharedFile],
+  esbuildPlugins: [oneSharedFile, laterFiles],
 }
 
 const entry = {
@@ -59,8 +76,8 @@ const entry = {
   http: 'src/middleware/http.ts',
   'cls-hooked': 'src/context/cls-hooked.ts',
   testing: 'src/testing/index.ts',
-  reader: 'src/segments/reader.ts',
 }
+const reader = { reader: 'src/segments/reader.ts' }
 
 // spoor/pino is imported as pino is: a function that is module.exports in CommonJS, a default and names in ESM.
 // Its types are pino's own: src/pino/*.d.ts are copied as they are.
@@ -70,7 +87,7 @@ export default defineConfig([
     format: 'esm',
     entry: { ...entry, pino: 'src/pino/index.ts' },
     clean: true,
-    esbuildPlugins: [oneSharedFile, plainBuiltins],
+    esbuildPlugins: [oneSharedFile, laterFiles, plainBuiltins],
   },
   {
     ...shared,
@@ -79,17 +96,20 @@ export default defineConfig([
     cjsInterop: true,
     shims: true,
   },
-  // A thread's entry is a file of its own that shares nothing with the others: what they share is one file, and
-  // an import of the library reads it whole.
   {
     ...shared,
     format: 'esm',
-    entry: { 'spoor-thread': 'src/segments/thread.ts' },
+    entry: {
+      ...reader,
+      'spoor-thread': 'src/segments/thread.ts',
+      ...Object.fromEntries(Object.entries(LATER).map(([name, file]) => [`spoor-${name}`, file])),
+    },
     splitting: false,
-    esbuildPlugins: [],
+    esbuildPlugins: [plainBuiltins],
   },
+  { ...shared, format: 'cjs', entry: reader, splitting: false, shims: true, esbuildPlugins: [] },
   {
-    entry,
+    entry: { ...entry, ...reader },
     format: ['esm', 'cjs'],
     dts: { only: true },
   },

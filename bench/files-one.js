@@ -1,64 +1,47 @@
-// Writes records with rotation every 10 MB: `node files-one.js spoor|winston <folder> <records>`. Sends
-// { from, calls, until }: epoch milliseconds of the first call, the last call's return, and the last byte's arrival.
+// One library, one run, in a process of its own: `node files-one.js <spec>`. Sends { calls, until, cpu, peak,
+// compresses }: ms from the first call to the last call's return and to the last byte's arrival, CPU time in
+// all threads until then in µs, the most memory the process had in bytes. With spec.exit it calls process.exit
+// right after the last call, and what arrived is for its parent to count.
 
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { setImmediate, setTimeout } from 'node:timers/promises'
+import { readFileSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { still } from './files-folder.js'
+import { LIBRARIES } from './files-libraries.js'
 
-const [library, folder, text] = process.argv.slice(2)
-const count = Number(text)
 const PER_TURN = 32
+const WARM_QUIET_MS = 300
+const QUIET_MS = 1000
 
-const OPEN = {
-  async spoor() {
-    const { createLogger, fileTransport } = await import('../dist/index.js')
-    const path = join(folder, 'app.log')
-    const file = fileTransport({ path, maxSize: '10MB' })
-    const log = createLogger({ level: 'info', lifecycle: false, transports: [file] })
-    return { log, close: () => new Promise((done) => log.flush(done)) }
-  },
-  async winston() {
-    const { default: winston } = await import('winston')
-    const { default: DailyRotateFile } = await import('winston-daily-rotate-file')
-    const { combine, timestamp, json } = winston.format
-    const transports = [
-      new DailyRotateFile({ dirname: folder, filename: 'app-%DATE%', extension: '.log', maxSize: '10m' }),
-    ]
-    const log = winston.createLogger({ level: 'info', format: combine(timestamp(), json()), transports })
-    // Its 'finish' comes before its bytes: that they have all arrived is seen from the files.
-    return { log, close: async () => {} }
-  },
-}
+const { library, folder, warm, records, megabytes, gzip, exit } = JSON.parse(process.argv[2])
+const { keepsPlain, open } = LIBRARIES[library]
+const { write, compresses } = await open({ folder, megabytes, gzip })
 
-const sizeOf = () =>
-  readdirSync(folder).reduce(
-    (sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0),
-    0,
-  )
-
-// The time at which the folder last grew, known to 20 ms, once it has been still for a second.
-async function stillSince() {
-  let size = -1
-  let since = Date.now()
-  while (Date.now() - since < 1000) {
-    const now = sizeOf()
-    if (now !== size) {
-      size = now
-      since = Date.now()
-    }
-    await setTimeout(20)
+async function inTurns(first, end) {
+  for (let i = first; i < end; ) {
+    for (const stop = Math.min(i + PER_TURN, end); i < stop; i++) write('order placed', i)
+    // Not after the last call: it is in that turn that process.exit comes.
+    if (i < end) await setImmediate()
   }
-  return since
 }
 
-const { log, close } = await OPEN[library]()
-const from = Date.now()
-for (let i = 0; i < count; ) {
-  for (const stop = Math.min(i + PER_TURN, count); i < stop; i++)
-    log.info('order placed', { order_id: i, total: 9.5 })
-  await setImmediate()
+// maxRSS begins at what the parent had when it started this process; the kernel's mark of this one does not.
+function peakMemory() {
+  const { maxRSS } = process.resourceUsage()
+  if (process.platform !== 'linux') return maxRSS * 1024
+  const [, kib] = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  return Number(kib ?? maxRSS) * 1024
 }
-const calls = Date.now()
-await close()
-const until = library === 'spoor' ? Date.now() : await stillSince()
-process.send({ from, calls, until }, () => process.exit())
+
+await inTurns(0, warm)
+await still(folder, { quietMs: WARM_QUIET_MS, compresses, keepsPlain })
+if (exit) await new Promise((done) => process.send({ exit }, done))
+
+const cpuFrom = process.cpuUsage()
+const from = Date.now()
+await inTurns(warm, warm + records)
+if (exit) process.exit()
+const calls = Date.now() - from
+const { until, cpu } = await still(folder, { quietMs: QUIET_MS, compresses, keepsPlain }, cpuFrom)
+// The kernel's time of a file lags by a few ms: nothing arrives before it is handed over.
+const arrived = Math.max(calls, until - from)
+process.send({ calls, until: arrived, cpu, peak: peakMemory(), compresses }, () => process.exit())

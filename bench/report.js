@@ -16,6 +16,8 @@ const PACKAGES = [
   'fastify',
   'winston',
   'winston-daily-rotate-file',
+  'pino-roll',
+  'rotating-file-stream',
   'bunyan',
   '@logtape/logtape',
   '@logtape/file',
@@ -102,6 +104,54 @@ const rowsOf = (results, keys) =>
 const keyTable = (title, results, keys) =>
   table([title, ...keys.flatMap(([, label]) => [label, 'spread'])], rowsOf(results, keys))
 
+// In one word when all is there: what is wrong is what has to be seen.
+function remark({ lost = [], doubled, broken }) {
+  const sum = (values) => values.reduce((all, one) => all + one, 0)
+  const wrong = Object.entries({ lost, doubled, broken }).filter(([, values]) => sum(values) > 0)
+  return wrong.map(([what, values]) => `${sum(values).toLocaleString('en')} ${what}`).join(', ') || 'whole'
+}
+
+/** As `keyTable`, and what was lost, doubled or broken in all rounds. */
+function countedTable(title, results, keys) {
+  const remarks = Object.values(results).map((of) => [remark(of)])
+  const rows = rowsOf(results, keys).map((row, i) => [...row, ...remarks[i]])
+  return table([title, ...keys.flatMap(([, label]) => [label, 'spread']), ''], rows)
+}
+
+const PACE = [
+  ['callsPerSecond', 'calls/s'],
+  ['perSecond', 'on disk/s'],
+  ['cpu', 'CPU µs/record'],
+  ['peak', 'peak MiB', 2 ** 20],
+  ['files', 'files'],
+]
+const DELAY = [
+  ['p99', 'p99 ms'],
+  ['max', 'max ms'],
+  ['gapP99', 'timer p99 ms'],
+  ['gapMax', 'timer max ms'],
+  ['ms', 'of ms'],
+]
+const EXIT = [
+  ['found', 'found'],
+  ['share', '%', 0.01],
+]
+
+function filesTables({ records, exitRecords, megabytes, plain, gzip, delayPlain, delayGzip, exit }) {
+  const delays = Object.keys(delayPlain).flatMap((name) => [
+    [name, delayPlain[name]],
+    ...(delayGzip?.[name] ? [[`${name}, compressing`, delayGzip[name]]] : []),
+  ])
+  return [
+    countedTable(`${number(records)} records, 10 MB a file`, plain, PACE),
+    gzip && countedTable('the same with gzip', gzip, PACE),
+    keyTable(`loop delay, ${megabytes} MB a file`, Object.fromEntries(delays), DELAY),
+    countedTable(`${number(exitRecords)} records, then process.exit`, exit, EXIT),
+  ]
+    .filter(Boolean)
+    .join('\n\n')
+}
+
 function text({ date, mode, machine: m, ...results }, list) {
   const { records = {}, http, imports, files } = results
   const versions = Object.entries(m.packages).map(([name, version]) => `${name} ${version}`)
@@ -138,15 +188,7 @@ function text({ date, mode, machine: m, ...results }, list) {
           ['heap', 'heap KiB', 2 ** 10],
         ]),
     ),
-    part(
-      'Files rotated every 10 MB',
-      files &&
-        keyTable(`${number(Object.values(files)[0].records)} records`, files, [
-          ['perSecond', 'records/s'],
-          ['found', 'found'],
-          ['files', 'files'],
-        ]),
-    ),
+    part('Files that rotate', files && filesTables(files)),
   ]
     .filter(Boolean)
     .join('\n\n')

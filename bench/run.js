@@ -1,4 +1,5 @@
 // `node bench/run.js [--quick] [--only=records,http,imports,files] [--cases=in-request,…] [--check]`
+// `--records=20000` and `--rounds=1` are for the files part alone.
 // Everything side by side in one run. RESULTS.md and results.json are written by a whole run only; with --check
 // a missed target is exit code 1.
 
@@ -17,13 +18,13 @@ const FULL = {
   records: { rounds: 2, keyRounds: 5, warmMs: 200, ms: 150, keyWarmMs: 400, keyMs: 250 },
   http: { rounds: 7, ms: 2000 },
   imports: { rounds: 15 },
-  files: { rounds: 2, records: 1_000_000 },
+  files: { rounds: 3, warm: 40_000, records: 250_000, exitRecords: 50_000, delayRounds: 3, megabytes: 100 },
 }
 const QUICK = {
   records: { rounds: 1, keyRounds: 2, warmMs: 100, ms: 60, keyWarmMs: 200, keyMs: 100 },
   http: { rounds: 1, ms: 800 },
   imports: { rounds: 5 },
-  files: { rounds: 1, records: 100_000 },
+  files: { rounds: 1, warm: 10_000, records: 80_000, exitRecords: 20_000, delayRounds: 1, megabytes: 20 },
 }
 
 const { values: flags } = parseArgs({
@@ -32,6 +33,8 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     cases: { type: 'string' },
     check: { type: 'boolean', default: false },
+    records: { type: 'string' },
+    rounds: { type: 'string' },
   },
 })
 
@@ -41,9 +44,12 @@ if (!existsSync(new URL('../dist/index.js', import.meta.url))) {
 }
 
 const sizes = flags.quick ? QUICK : FULL
+if (flags.records) Object.assign(sizes.files, { records: Number(flags.records) })
+if (flags.rounds)
+  Object.assign(sizes.files, { rounds: Number(flags.rounds), delayRounds: Number(flags.rounds) })
 const only = flags.only?.split(',') ?? Object.keys(sizes)
 const names = flags.cases?.split(',') ?? Object.keys(cases)
-const whole = !flags.only && !flags.cases && !flags.quick
+const whole = !['only', 'cases', 'quick', 'records', 'rounds'].some((flag) => flags[flag])
 const folder = mkdtempSync(join(tmpdir(), 'spoor-bench-'))
 const tell = (what) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${what}`)
 
@@ -57,7 +63,7 @@ const parts = {
     return measureHttp(folder, SERVERS, sizes.http, tell)
   },
   imports: () => measureImports(Object.keys(IMPORTS), sizes.imports, tell),
-  files: () => measureFiles(folder, ['spoor', 'winston'], sizes.files, tell),
+  files: () => measureFiles(folder, sizes.files, tell),
 }
 
 const results = {

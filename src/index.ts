@@ -28,7 +28,18 @@ export type {
 } from './logger/types.ts'
 export { type ConsoleTransportOptions, consoleTransport } from './transports/console.ts'
 export type { FanoutStats } from './transports/fanout.ts'
-export { type FileTransportOptions, fileTransport } from './transports/file.ts'
+export {
+  type FileStats,
+  type FileTransport,
+  type FileTransportOptions,
+  fileTransport,
+} from './transports/file.ts'
 export { type MemoryTransport, type MemoryTransportOptions, memoryTransport } from './transports/memory.ts'
+export {
+  type PinoPipeline,
+  type PinoTarget,
+  type PinoTransportOptions,
+  pinoTransport,
+} from './transports/pino.ts'
 export { type StreamTransportOptions, streamTransport } from './transports/stream.ts'
 export type { Transport, TransportEvent, TransportHost, TransportStats } from './transports/transport.ts'

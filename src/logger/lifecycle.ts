@@ -11,7 +11,7 @@ import type { Fields } from './types.ts'
 import { VERSION } from './version.ts'
 
 /** Transports whose records outlive the process, by the name that they have unless they are given another. */
-const LASTING = new Set(['file', 'http', 'stream'])
+const LASTING = new Set(['file', 'http', 'stream', 'pino'])
 
 interface Life {
   readonly core: Core

@@ -31,10 +31,11 @@ export function createCompressor({ file, signal, onThreadLost }: CompressorOptio
     const { Worker } = builtin('node:worker_threads')
     // Nothing of the program's own: what it preloads would run once more in here.
     const made = new Worker(entry, { workerData: { kind: 'compress' }, execArgv: [], env: {}, name: 'spoor' })
-    made.unref()
     made.on('message', settle)
     made.on('error', lost)
     made.on('exit', () => lost(new Error('it has ended')))
+    // Last: a listener for messages holds the process again.
+    made.unref()
     return made
   }
 

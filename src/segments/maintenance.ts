@@ -7,6 +7,7 @@ import {
   type RetentionLevel,
   type RetentionPolicy,
 } from '../config/retention.ts'
+import { unreadBy } from './checkpoint.ts'
 import { hasZstd } from './compress.ts'
 import { type Compression, hiddenName, type RotatePeriod, type RotateTimeZone } from './names.ts'
 import { type PassOptions, type PassOutcome, type PassReport, runPass } from './pass.ts'
@@ -50,7 +51,7 @@ export interface MaintenanceOptions {
   readonly staleMs?: number | undefined
   /** Where processes have files of their own, one name for all of them. @default '.<name>.maintenance' */
   readonly lock?: string | undefined
-  /** Tells what readers have not read. @default everything has been read */
+  /** Tells what readers have not read. @default as their checkpoints beside the live file say */
   readonly unread?: UnreadBy | undefined
   readonly report: (event: MaintenanceEvent) => void
   /** Epoch ms. @default Date.now */
@@ -128,7 +129,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     get threadFile() {
       return options.threadFile === false ? undefined : (options.threadFile ?? threadFile())
     },
-    unread: options.unread,
+    unread: options.unread ?? unreadBy(path),
     settling: createSettling(settleMs, options.leftoverMs ?? 60_000, monotonic),
     lock: createWorkLock(options.lock ?? hiddenName(path, 'maintenance'), staleMs, monotonic),
     signal: stopping.signal,

@@ -56,7 +56,8 @@ async function tryPass(options: PassOptions): Promise<PassReport> {
   const { signal } = options
   let view = await look(options)
   if (awaited(view) > 0) {
-    await pause(options.settling.settleMs, signal)
+    // A timer may fire a moment before its time has passed.
+    await pause(options.settling.settleMs + 2, signal)
     view = await look(options)
   }
   if (signal.aborted) return { outcome: 'stopped' }

@@ -27,17 +27,13 @@ export function createUpkeep(
 
   async function load(): Promise<void> {
     try {
-      const [{ createMaintenance }, { unreadBy }] = await Promise.all([
-        import('../segments/maintenance.ts'),
-        import('../segments/checkpoint.ts'),
-      ])
+      const { createMaintenance } = await import('../segments/maintenance.ts')
       if (ended) return
       maintenance = createMaintenance({
         ...settings,
         format: settings.compressFormat,
         settleMs: settings.settle,
         levels,
-        unread: unreadBy(path),
         report,
       })
       maintenance.start()
