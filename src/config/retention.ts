@@ -124,7 +124,9 @@ function freeSpace(text: string): FreeSpace | undefined {
 
 function specOf({ preset, everything, named, count, size, free }: Draft): RetentionSpec {
   const base: Partial<Record<RetentionLevel, number>> = {}
-  if (everything !== undefined) for (const level of RETENTION_LEVELS) base[level] = everything
+  if (everything !== undefined) {
+    for (const level of RETENTION_LEVELS) if (level !== 'audit') base[level] = everything
+  }
   return { preset, age: { ...base, ...named }, count, size, free }
 }
 
@@ -143,8 +145,10 @@ export function keepsAll(policy: RetentionPolicy): boolean {
 }
 
 /**
- * How long a file with records of these levels is kept, in ms: the longest that any of them asks. A level that is
- * not named takes the time of the next lower one that is, else of the next higher one. Undefined for ever.
+ * How long a file with records of these levels is kept, in ms: the longest that any of them asks. A level between
+ * two that are named takes the lower one's time, one below all the lowest's, and fatal takes error's. One above
+ * all is kept for ever, as is audit unless it is named: what nobody asked to delete is not deleted. Undefined for
+ * ever.
  */
 export function keepFor(policy: RetentionPolicy, levels: readonly RetentionLevel[]): number | undefined {
   let longest: number | undefined
@@ -157,10 +161,13 @@ export function keepFor(policy: RetentionPolicy, levels: readonly RetentionLevel
 }
 
 function keepLevel({ age }: RetentionPolicy, level: RetentionLevel): number | undefined {
-  const at = RETENTION_LEVELS.indexOf(level)
-  const lower = RETENTION_LEVELS.slice(0, at + 1).reverse()
-  const nearest = [...lower, ...RETENTION_LEVELS.slice(at + 1)].find((one) => age[one] !== undefined)
-  return nearest === undefined ? undefined : age[nearest]
+  if (age[level] !== undefined || level === 'audit') return age[level]
+  const order = RETENTION_LEVELS.filter((one) => one !== 'audit')
+  const at = order.indexOf(level)
+  const lower = order.slice(0, at).findLast((one) => age[one] !== undefined)
+  const higher = order.slice(at + 1).find((one) => age[one] !== undefined)
+  if (lower === undefined) return higher === undefined ? undefined : age[higher]
+  return higher !== undefined || (level === 'fatal' && lower === 'error') ? age[lower] : undefined
 }
 
 /** When a done file is compressed: past an age in ms, or when so many newer ones are done. */

@@ -24,7 +24,13 @@ export function moveAside(path: string, label: string, mode: number): string | u
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-  return giveDoneName(path, label, moving, mode)
+  try {
+    return giveDoneName(path, label, moving, mode)
+  } catch (error) {
+    // Maintenance of another process took it for one that a crash has left, after this one stood still for long.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return undefined
+  }
 }
 
 /**

@@ -61,7 +61,8 @@ async function tryPass(options: PassOptions): Promise<PassReport> {
     view = await look(options)
   }
   if (signal.aborted) return { outcome: 'stopped' }
-  if (amountOf(view) === 0) return report('idle', view, options)
+  // Where there is nothing to do, a lock that a crash has left is still to go.
+  if (amountOf(view) === 0 && !(await options.lock.isTaken())) return report('idle', view, options)
   const release = await takeLock(options.lock)
   if (release === undefined) return { ...report('busy', view, options), locked: true }
   try {

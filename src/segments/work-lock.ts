@@ -12,6 +12,8 @@ export interface WorkLock {
    * @throws an errno error where the directory takes no files
    */
   take(): Promise<(() => Promise<void>) | undefined>
+  /** Whether somebody holds it, or has died with it. */
+  isTaken(): Promise<boolean>
 }
 
 type FileHandle = Awaited<ReturnType<typeof fs.open>>
@@ -74,5 +76,10 @@ export function createWorkLock(path: string, staleMs: number, monotonic: () => n
       seen = undefined
       return hold(handle)
     },
+    isTaken: () =>
+      fs.lstat(path).then(
+        () => true,
+        () => false,
+      ),
   }
 }

@@ -13,7 +13,8 @@ import {
 const numRuns = Number(process.env.SPOOR_RUNS ?? 200)
 const DAY = 24 * 60 * 60 * 1000
 const GB = 1024 ** 3
-const all = (ms: number) => Object.fromEntries(RETENTION_LEVELS.map((level) => [level, ms]))
+const all = (ms: number) =>
+  Object.fromEntries(RETENTION_LEVELS.filter((level) => level !== 'audit').map((level) => [level, ms]))
 
 describe('LOG_RETENTION', () => {
   test.each([
@@ -132,10 +133,19 @@ describe('a policy', () => {
     expect(policy).not.toHaveProperty('preset')
   })
 
-  it('gives a level that is not named the time of the next lower one, else of the next higher one', () => {
-    const policy = policyOf('info=14d,error=365d')
-    const days = RETENTION_LEVELS.map((level) => (keepFor(policy, [level]) ?? 0) / DAY)
-    expect(days).toEqual([14, 14, 14, 14, 365, 365, 365])
+  it.each([
+    ['info=14d,error=365d', [14, 14, 14, 14, 365, 365, undefined]],
+    ['debug=3d', [3, 3, undefined, undefined, undefined, undefined, undefined]],
+    ['warn=5d,audit=9d', [5, 5, 5, 5, undefined, undefined, 9]],
+    ['fatal=7d', [7, 7, 7, 7, 7, 7, undefined]],
+    ['30d', [30, 30, 30, 30, 30, 30, undefined]],
+  ])('deletes no level that nobody asked to delete: %s', (text, expected) => {
+    const policy = policyOf(text)
+    const days = RETENTION_LEVELS.map((level) => {
+      const ms = keepFor(policy, [level])
+      return ms === undefined ? undefined : ms / DAY
+    })
+    expect(days).toEqual(expected)
   })
 
   it('keeps a file as long as its longest level asks, and for ever where none is asked for', () => {
