@@ -1,11 +1,8 @@
-import { Buffer } from 'node:buffer'
-import { close, closeSync, fdatasync, fdatasyncSync, fstatSync, readSync, statSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
-import { isExiting } from '../config/exit.ts'
+import { fdatasync, fdatasyncSync, writeSync } from 'node:fs'
 import { moveAside } from './done.ts'
-import { isLocked, tryLock } from './lock.ts'
+import { createLiveFile, sleepOneMs } from './live-file.ts'
+import { tryLock } from './lock.ts'
 import { hiddenName } from './names.ts'
-import { openToAppend, syncDirectory } from './open.ts'
 import { createPipeWriter } from './pipe.ts'
 import type { Rotation } from './rotation.ts'
 import { scratchFor } from './scratch.ts'
@@ -70,15 +67,8 @@ export interface Writer {
 }
 
 const NEWLINE = 10
-const TORN_LOOKS = 10
 const LOCK_LOOKS = 20
 const ROTATION_RETRY_MS = 1000
-// logrotate's `create` makes the file right after it renamed it, and fails if it finds one.
-const MISSING_MS = 50
-
-function sleepOneMs(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
-}
 
 /**
  * Makes the writer; it touches no file before the first append.
@@ -89,26 +79,25 @@ function sleepOneMs(): void {
  * its lines are then written again. A torn end, whoever left it, is closed with a newline and never truncated.
  */
 export function createWriter(options: WriterOptions): Writer {
-  const { path, mode, directoryMode, rotation, now } = options
-  const monotonic = options.monotonic ?? (() => performance.now())
+  const { path, mode, rotation, now } = options
   const pipe = createPipeWriter()
-  let fd = -1
-  let ino = 0
-  let dev = 0
-  // Bytes in the file as far as we know: what differs was written or truncated by somebody else.
-  let size = 0
-  let regular = true
-  let linked = false
-  let readable = true
-  let torn = false
-  // The lines of the last append, until the file is seen to be there.
-  let unseen = ''
+  const file = createLiveFile({
+    path,
+    mode,
+    directoryMode: options.directoryMode,
+    monotonic: options.monotonic ?? (() => performance.now()),
+    synced: options.synced === true,
+    onBegun(size, writtenAtMs) {
+      rotation.opened(size, writtenAtMs, now())
+      options.onOpened?.()
+    },
+    onPipe: pipe.reopened,
+    onShared: () => options.onShared?.(),
+  })
   // Lines that went away with a file, to be written again.
   let again = ''
-  let missingSince = -1
   // How far the present append has come; what was written before a failure counts.
   let done = 0
-  let unsynced = false
   let bytes = 0
   let rotated = 0
   let rotateAgainAt = 0
@@ -116,111 +105,10 @@ export function createWriter(options: WriterOptions): Writer {
   // Told after the write: what is told may come back as a write that takes the same scratch buffer.
   let tellLater: (() => void)[] = []
 
-  function open(): void {
-    const opened = openToAppend(path, mode, directoryMode)
-    fd = opened.fd
-    regular = opened.regular
-    ino = opened.stats.ino
-    dev = opened.stats.dev
-    linked = opened.linked
-    readable = opened.readable
-    size = 0
-    torn = false
-    missingSince = -1
-    if (!regular) {
-      pipe.reopened(opened.stats.isFIFO())
-      return
-    }
-    sizeIs(opened.stats.size)
-    rotation.opened(opened.stats.size, opened.stats.mtimeMs, now())
-    if (options.synced === true && opened.stats.size === 0) syncDirectory(dirname(path))
-    options.onOpened?.()
-  }
-
-  function shut(): void {
-    if (fd === -1) return
-    const old = fd
-    if (regular) takeBackRemoved(old)
-    fd = -1
-    // What was written is written; a close that fails leaves nothing to do.
-    if (regular && unsynced && options.synced === true && !isExiting()) {
-      outsideScopes(() => fdatasync(old, () => close(old, () => {})))
-    } else {
-      try {
-        if (unsynced && options.synced === true) fdatasyncSync(old)
-        closeSync(old)
-      } catch {}
-    }
-    unsynced = false
-  }
-
-  function takeBackRemoved(of: number): void {
-    if (unseen !== '' && removedBeforeWrite(of)) again += unseen
-    unseen = ''
-  }
-
-  // A write sets both times, an unlink the ctime alone: what was removed after the write went with its lines,
-  // as whoever removed it wanted (or has read them: gzip).
-  function removedBeforeWrite(of: number): boolean {
-    try {
-      const { nlink, ctimeMs, mtimeMs } = fstatSync(of)
-      return nlink === 0 && ctimeMs <= mtimeMs
-    } catch {
-      return false
-    }
-  }
-
-  function sizeIs(found: number): void {
-    if (found === size) return
-    if (found > size && size > 0) options.onShared?.()
-    size = found
-    torn = found > 0 && endsTorn(found)
-    // It may be another process's write half done: believed when the size has stood still.
-    for (let look = 0; torn && readable && look < TORN_LOOKS; look++) {
-      sleepOneMs()
-      const later = fstatSync(fd).size
-      if (later === size) return
-      size = later
-      torn = later > 0 && endsTorn(later)
-    }
-  }
-
-  function endsTorn(length: number): boolean {
-    if (!readable) return true
-    const last = Buffer.alloc(1)
-    return readSync(fd, last, 0, 1, length - 1) === 1 && last[0] !== NEWLINE
-  }
-
-  /** Makes fd the file that the path names now. */
-  function follow(): void {
-    const present = statSync(path, { throwIfNoEntry: false })
-    if (present?.ino === ino && present.dev === dev) {
-      unseen = ''
-      missingSince = -1
-      if (present.size === 0 && size > 0) rotation.opened(0, 0, now())
-      sizeIs(present.size)
-      return
-    }
-    if (present === undefined && isOnlyRenamed()) return
-    shut()
-    open()
-  }
-
-  function isOnlyRenamed(): boolean {
-    // One of us is rotating: whoever comes first makes the new file.
-    if (fstatSync(fd).nlink === 0 || isLocked(hiddenName(path, 'lock'))) return false
-    const time = monotonic()
-    if (missingSince === -1) missingSince = time
-    if (time - missingSince >= MISSING_MS) return false
-    unseen = ''
-    sizeIs(fstatSync(fd).size)
-    return true
-  }
-
   function rotateIfDue(length: number): void {
-    if (!regular || linked || missingSince !== -1) return
+    if (!file.movable) return
     const time = now()
-    if (!rotation.due(size, length, time)) return
+    if (!rotation.due(file.size, length, time)) return
     // Backwards too, or a clock set back would put it off.
     if (rotateAgainAt !== 0 && Math.abs(rotateAgainAt - time) <= ROTATION_RETRY_MS && time < rotateAgainAt)
       return
@@ -239,8 +127,13 @@ export function createWriter(options: WriterOptions): Writer {
     for (let look = 0; look < LOCK_LOOKS; look++) {
       const release = tryLock(lock, mode)
       try {
-        if (movedByOthers()) return false
-        if (release !== undefined) return moveUnderLock()
+        const named = file.isNamed()
+        const moved = named && release !== undefined && moveUnderLock()
+        if (moved || !named) {
+          file.leave()
+          file.look()
+          return moved
+        }
       } finally {
         release?.()
       }
@@ -250,23 +143,12 @@ export function createWriter(options: WriterOptions): Writer {
     return false
   }
 
-  function movedByOthers(): boolean {
-    const present = statSync(path, { throwIfNoEntry: false })
-    if (present?.ino === ino && present.dev === dev) return false
-    shut()
-    open()
-    return true
-  }
-
   function moveUnderLock(): boolean {
     const name = moveAside(path, rotation.label, mode)
-    if (name !== undefined) {
-      rotated++
-      tellLater.push(() => options.onRotated?.(name))
-    }
-    shut()
-    open()
-    return name !== undefined
+    if (name === undefined) return false
+    rotated++
+    tellLater.push(() => options.onRotated?.(name))
+    return true
   }
 
   /** One try: how many units of `lines` got into the file. */
@@ -275,40 +157,30 @@ export function createWriter(options: WriterOptions): Writer {
     // The first byte is kept for the newline that a torn end may need.
     const end = 1 + target.write(lines, 1, 'utf8')
     rotateIfDue(end - 1)
-    const start = torn ? 0 : 1
+    const start = file.torn ? 0 : 1
     target[0] = NEWLINE
-    const written = writeSync(fd, target, start, end - start)
-    unsynced = true
+    const written = writeSync(file.fd, target, start, end - start)
     bytes += written
-    size += written
     if (written === end - start) {
-      torn = false
-      unseen = lines
+      file.wrote(lines, written, true)
       return lines.length
     }
-    return afterShortWrite(lines, target, start + written, end)
-  }
-
-  function afterShortWrite(lines: string, target: Buffer, stop: number, end: number): number {
-    // Whatever has come behind the piece by the next try, its end is looked at again.
-    size = -1
-    const whole = Math.max(1, stop > 1 ? target.lastIndexOf(NEWLINE, stop - 1) + 1 : 1)
-    const taken = lines.length - target.toString('utf8', whole, end).length
-    unseen = lines.slice(0, taken)
+    const taken = wholeLines(lines, target, start + written, end)
+    file.wrote(lines.slice(0, taken), written, false)
     return taken
   }
 
   /** Brings `lines` into the file that the path names, those first that a removed one took along. */
   function appendAll(lines: string): void {
     do {
-      if (fd === -1) open()
-      else if (regular) follow()
-      if (!regular) {
-        done = pipe.append(fd, lines)
+      file.look()
+      if (!file.regular) {
+        done = pipe.append(file.fd, lines)
         error = pipe.error
-        if (pipe.broken) shut()
+        if (pipe.broken) file.leave()
         return
       }
+      again += file.takeBack()
       const before = bytes
       if (again !== '') again = again.slice(appendOnce(again))
       else if (done < lines.length) done += appendOnce(done === 0 ? lines : lines.slice(done))
@@ -324,7 +196,7 @@ export function createWriter(options: WriterOptions): Writer {
     } catch (failure) {
       error = failure as NodeJS.ErrnoException
       // Opened again at the next try: the descriptor may be what is broken, and the end is looked at anew.
-      shut()
+      file.leave()
     }
     const tell = tellLater
     if (tell.length > 0) {
@@ -341,10 +213,10 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   function sync(): boolean {
-    if (fd === -1 || !unsynced || !regular) return true
+    if (file.fd === -1 || !file.unsynced || !file.regular) return true
     try {
-      fdatasyncSync(fd)
-      unsynced = false
+      fdatasyncSync(file.fd)
+      file.unsynced = false
       return true
     } catch (failure) {
       error = failure as NodeJS.ErrnoException
@@ -352,26 +224,31 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
-  function syncLater(done: (error: NodeJS.ErrnoException | undefined) => void): void {
-    if (fd === -1 || !unsynced || !regular) {
-      done(undefined)
+  function syncLater(told: (error: NodeJS.ErrnoException | undefined) => void): void {
+    if (file.fd === -1 || !file.unsynced || !file.regular) {
+      told(undefined)
       return
     }
     // What is written from here on is for the next time.
-    unsynced = false
+    file.unsynced = false
     outsideScopes(() =>
-      fdatasync(fd, (failure) => {
+      fdatasync(file.fd, (failure) => {
         if (failure !== null) {
-          unsynced = true
+          file.unsynced = true
           error = failure
         }
-        done(failure ?? undefined)
+        told(failure ?? undefined)
       }),
     )
   }
 
   function verify(): void {
-    if (regular && (unseen !== '' || again !== '')) append('')
+    if (file.regular && (again !== '' || file.unseen)) append('')
+  }
+
+  function reopen(): void {
+    verify()
+    file.leave()
   }
 
   return {
@@ -379,20 +256,13 @@ export function createWriter(options: WriterOptions): Writer {
     verify,
     rotate: () =>
       attempt(() => {
-        if (fd === -1) open()
-        else if (regular) follow()
-        return regular && !linked && size > 0 && moveLive()
+        file.look()
+        return file.movable && file.size > 0 && moveLive()
       }, false),
     sync,
     syncLater,
-    reopen() {
-      verify()
-      shut()
-    },
-    close() {
-      verify()
-      shut()
-    },
+    reopen,
+    close: reopen,
     pending: () => again !== '' || pipe.pending(),
     get full() {
       return pipe.full
@@ -407,4 +277,10 @@ export function createWriter(options: WriterOptions): Writer {
       return error
     },
   }
+}
+
+/** Up to where `lines` are whole in a buffer that was written up to `stop`. */
+function wholeLines(lines: string, buffer: Buffer, stop: number, end: number): number {
+  const whole = Math.max(1, stop > 1 ? buffer.lastIndexOf(NEWLINE, stop - 1) + 1 : 1)
+  return lines.length - buffer.toString('utf8', whole, end).length
 }
