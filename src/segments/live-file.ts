@@ -1,5 +1,14 @@
 import { Buffer } from 'node:buffer'
-import { close, closeSync, fdatasync, fdatasyncSync, fstatSync, readSync, statSync } from 'node:fs'
+import {
+  close,
+  closeSync,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  readSync,
+  statSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { isExiting } from '../config/exit.ts'
 import { openToAppend, syncDirectory } from './open.ts'
@@ -11,6 +20,8 @@ export interface LiveFileOptions {
   readonly mode: number
   /** Permissions of directories made, less the umask. */
   readonly directoryMode: number
+  /** The file that is there while one of us rotates. */
+  readonly lock: string
   /** Ms that no setting of the clock changes. */
   readonly monotonic: () => number
   /** Whether what was written is synced: a file is then synced too before it is left, and its directory. */
@@ -167,7 +178,8 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
 
   function isOnlyRenamed(): boolean {
     const { nlink, size: found } = fstatSync(fd)
-    if (nlink === 0) return false
+    // One of us is rotating: whoever comes first makes the file.
+    if (nlink === 0 || existsSync(options.lock)) return false
     const time = monotonic()
     if (missingSince === -1) missingSince = time
     if (time - missingSince >= MISSING_MS) return false

@@ -67,6 +67,7 @@ export interface Writer {
 }
 
 const NEWLINE = 10
+// One a millisecond.
 const LOCK_LOOKS = 20
 const ROTATION_RETRY_MS = 1000
 
@@ -80,11 +81,13 @@ const ROTATION_RETRY_MS = 1000
  */
 export function createWriter(options: WriterOptions): Writer {
   const { path, mode, rotation, now } = options
+  const lock = hiddenName(path, 'lock')
   const pipe = createPipeWriter()
   const file = createLiveFile({
     path,
     mode,
     directoryMode: options.directoryMode,
+    lock,
     monotonic: options.monotonic ?? (() => performance.now()),
     synced: options.synced === true,
     onBegun(size, writtenAtMs) {
@@ -123,12 +126,12 @@ export function createWriter(options: WriterOptions): Writer {
 
   /** One of the processes moves the file; the others wait for that and follow. */
   function moveLive(): boolean {
-    const lock = hiddenName(path, 'lock')
-    for (let look = 0; look < LOCK_LOOKS; look++) {
+    for (let look = 0; ; look++) {
       const release = tryLock(lock, mode)
       try {
         const named = file.isNamed()
-        const moved = named && release !== undefined && moveUnderLock()
+        // Whoever has held the lock for that long stands still. He is passed: it is there for order alone.
+        const moved = named && (release !== undefined || look === LOCK_LOOKS) && move()
         if (moved || !named) {
           file.leave()
           file.look()
@@ -139,11 +142,9 @@ export function createWriter(options: WriterOptions): Writer {
       }
       sleepOneMs()
     }
-    // Whoever has the lock stands still: the file is written on until he moves it or the lock is stale.
-    return false
   }
 
-  function moveUnderLock(): boolean {
+  function move(): boolean {
     const name = moveAside(path, rotation.label, mode)
     if (name === undefined) return false
     rotated++

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { giveDoneName, moveAside } from '../../src/segments/done.ts'
 import { tryLock } from '../../src/segments/lock.ts'
 import { createRotation } from '../../src/segments/rotation.ts'
@@ -10,6 +10,7 @@ import { bundleOf } from '../support/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const HOUR = 3_600_000
+const visible = (directory: string) => readdirSync(directory).filter((name) => !name.startsWith('.'))
 const at = (iso: string) => Date.parse(iso)
 
 function daily(rotate: 'daily' | 'hourly' | 'weekly' | 'off' = 'daily', maxSize = Number.MAX_SAFE_INTEGER) {
@@ -281,26 +282,38 @@ describe('rotated files', () => {
     expect(readdirSync(directory).sort()).toEqual(['app-2026-11-21.001.log', 'moving'])
   })
 
-  it('are left to the one who has the lock, unless he has stood still for 5 s', () => {
+  it('are left to the one who has the lock, for 20 ms; a lock of 5 s is taken away', () => {
     const directory = temporaryDirectory()
     const lock = join(directory, '.app.log.lock')
-    const { writer, path, contents } = writerAt(directory, '2026-11-21T10:00:00Z', { maxSize: 3 })
+    const { writer, path } = writerAt(directory, '2026-11-21T10:00:00Z', { maxSize: 3 })
     writer.append('a\n')
     const release = tryLock(lock, 0o640)
     expect(tryLock(lock, 0o640)).toBeUndefined()
-    writer.append('b\n')
-    expect(readFileSync(path, 'utf8')).toBe('a\nb\n')
-    for (const age of [6, -6]) {
-      const then = new Date(Date.now() - age * 1000)
-      utimesSync(lock, then, then)
+    // While it waits, the one who has the lock rotates.
+    let looks = 0
+    const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
+      if (++looks === 5) moveAside(path, '2026-11-21', 0o640)
+      return 'timed-out'
+    })
+    try {
+      writer.append('b\n')
+      expect({ looks, rotated: writer.rotated }).toEqual({ looks: 5, rotated: 0 })
       writer.append('c\n')
-      expect(readFileSync(path, 'utf8')).toBe('c\n')
-      writeFileSync(lock, '')
+      expect({ looks, rotated: writer.rotated }).toEqual({ looks: 25, rotated: 1 })
+      for (const age of [6, -6]) {
+        const then = new Date(Date.now() - age * 1000)
+        utimesSync(lock, then, then)
+        writer.append('d\n')
+        expect(existsSync(lock)).toBe(false)
+        writeFileSync(lock, '')
+      }
+      expect({ looks, rotated: writer.rotated }).toEqual({ looks: 25, rotated: 3 })
+    } finally {
+      wait.mockRestore()
     }
     release?.()
-    writer.append('d\n')
-    expect(Object.keys(contents())).toHaveLength(4)
     writer.close()
+    expect(visible(directory)).toHaveLength(5)
   })
 
   it('are not made while they can not be: the live file is written on, and it is told', () => {
