@@ -119,7 +119,13 @@ describe('pino transports by name', () => {
       target: 'pino-roll',
       options: { file: join(directory, 'app'), size: '20k' },
     })
-    const logger = createLogger({ transports: [logs], identity: false, now: () => MS, level: 'trace' })
+    const logger = createLogger({
+      transports: [logs],
+      lifecycle: false,
+      identity: false,
+      now: () => MS,
+      level: 'trace',
+    })
     const count = 2000
     for (let n = 0; n < count; n++) {
       logger.debug('of pino-roll', { n })
@@ -138,7 +144,7 @@ describe('pino transports by name', () => {
     const destination = join(directory, 'pretty')
     const options = { destination, colorize: false, sync: true, translateTime: false }
     const pretty = pinoTransport({ target: 'pino-pretty', options })
-    const logger = createLogger({ transports: [pretty], identity: false, now: () => MS })
+    const logger = createLogger({ transports: [pretty], lifecycle: false, identity: false, now: () => MS })
     logger.info('pretty', { n: 1 })
     await shutdown(logger)
     expect(readFileSync(destination, 'utf8')).toBe(`[${MS}] INFO: pretty\n    n: 1\n`)
@@ -158,7 +164,13 @@ describe('pino transports by name', () => {
     )
     const told = pinoTransport({ target, options: { file } })
     const keys = { time: 'at', level: 'severity', msg: 'text' }
-    const logger = createLogger({ transports: [told], identity: false, keys, now: () => MS })
+    const logger = createLogger({
+      transports: [told],
+      lifecycle: false,
+      identity: false,
+      keys,
+      now: () => MS,
+    })
     logger.info('hello')
     await shutdown(logger)
     const [record, ...config] = JSON.parse(readFileSync(file, 'utf8'))
@@ -176,7 +188,7 @@ describe('pino transports by name', () => {
         { target: 'pino/file', options: { destination: errors }, level: 'ERROR' },
       ],
     })
-    const logger = createLogger({ transports: [both], identity: false, level: 'trace' })
+    const logger = createLogger({ transports: [both], lifecycle: false, identity: false, level: 'trace' })
     logger.trace('low')
     logger.error('high')
     await shutdown(logger)
