@@ -1,4 +1,4 @@
-import { lstatSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
+import { closeSync, fdatasyncSync, lstatSync, openSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
 import { basename, dirname, resolve } from 'node:path'
 import { beforeExit, isExiting } from '../config/exit.ts'
 import type { RotatePeriod, RotateTimeZone } from './names.ts'
@@ -134,7 +134,9 @@ export function createLogFile(options: LogFileOptions): LogFile {
   }
 
   function sync(): void {
-    told(writer.sync() ? undefined : writer.error)
+    // The thread's answer comes later, and is no failure to write.
+    if (remote !== undefined && !isExiting()) remote.syncLater(told)
+    else told(writer.sync() ? undefined : writer.error)
   }
 
   function told(error: NodeJS.ErrnoException | undefined): void {
@@ -145,7 +147,10 @@ export function createLogFile(options: LogFileOptions): LogFile {
 
   function finish(): void {
     writer.verify()
-    if (fsync !== 'never') sync()
+    if (fsync === 'never') return
+    // What the thread has written is synced by whoever has the file.
+    if (remote !== undefined) told(syncFile(path))
+    else sync()
   }
 
   return {
@@ -188,6 +193,20 @@ export function createLogFile(options: LogFileOptions): LogFile {
     get error() {
       return writer.error
     },
+  }
+}
+
+function syncFile(path: string): NodeJS.ErrnoException | undefined {
+  let fd = -1
+  try {
+    fd = openSync(path, 'r')
+    fdatasyncSync(fd)
+    return undefined
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? undefined : (error as NodeJS.ErrnoException)
+  } finally {
+    if (fd !== -1) closeSync(fd)
   }
 }
 

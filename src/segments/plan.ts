@@ -115,13 +115,15 @@ export function createPlan(options: PlanOptions): Plan {
       const old = before.find((other) => isSame(other.segment, one.segment))
       return old === undefined || old.start < one.start ? one : { ...old, segment: one.segment }
     })
-    // logrotate moves its numbers on and compresses in one go, which leaves nothing to know a file by.
-    const unknown = steps.some((one) => {
-      return one.segment.kind === 'rotated' && !before.some((old) => isSame(old.segment, one.segment))
+    // logrotate moves its numbers on and compresses in one go, which leaves nothing to know a file by; so do a
+    // rotation and a compression of ours.
+    const unknown = steps.some(({ segment }) => {
+      const copied = segment.kind === 'rotated' || segment.compression !== undefined
+      return copied && !before.some((old) => isSame(old.segment, segment))
     })
     for (const { segment } of before) {
       if (steps.some((one) => isSame(segment, one.segment))) continue
-      if (segment.kind === 'rotated' && unknown) continue
+      if (segment.key === undefined && unknown) continue
       tell({ code: 'missing', file: segment.file, message: 'the file was removed before it was read' })
     }
   }

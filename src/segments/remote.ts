@@ -145,8 +145,10 @@ export function createRemoteWriter(options: RemoteWriterOptions): RemoteWriter {
       refer()
       options.onProblem?.(error)
     } else if (report.kind === 'unsuited') goAlone(undefined)
-    else if (report.kind === 'synced') syncs.shift()?.(report.error && errorOf(report.error))
-    else if (report.kind === 'opened') options.onOpened?.()
+    else if (report.kind === 'synced') {
+      if (report.error !== undefined) error = errorOf(report.error)
+      syncs.shift()?.(report.error && error)
+    } else if (report.kind === 'opened') options.onOpened?.()
     else if (report.kind === 'shared') options.onShared?.()
     else if (report.kind === 'rotated') options.onRotated?.(report.done)
     else options.onRotationFailed?.(errorOf(report.error))

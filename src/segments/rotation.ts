@@ -15,6 +15,8 @@ export interface Rotation {
   due(size: number, bytes: number, now: number): boolean
   /** What the live file's period is called. */
   readonly label: string
+  /** What the period of a time is called, epoch ms. */
+  labelAt(ms: number): string
 }
 
 // Every zone in use is off UTC by a multiple of this, so no period begins in between.
@@ -37,8 +39,10 @@ export function createRotation(options: RotationOptions): Rotation {
   let since = 0
   let sameUntil = 0
 
+  const labelAt = (ms: number): string => periodLabel(ms, rotate, timeZone)
+
   function adopt(at: number): void {
-    label = periodLabel(at, rotate, timeZone)
+    label = labelAt(at)
     since = at
     sameUntil = 0
   }
@@ -49,7 +53,7 @@ export function createRotation(options: RotationOptions): Rotation {
       if (since - now > DAY_MS) adopt(now)
       return false
     }
-    if (periodLabel(now, rotate, timeZone) !== label) return true
+    if (labelAt(now) !== label) return true
     sameUntil = (Math.floor(now / QUARTER_MS) + 1) * QUARTER_MS
     return false
   }
@@ -64,5 +68,6 @@ export function createRotation(options: RotationOptions): Rotation {
     get label() {
       return label
     },
+    labelAt,
   }
 }

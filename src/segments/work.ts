@@ -2,8 +2,8 @@ import { promises as fs } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type CompressResult, hasZstd } from './compress.ts'
 import { createCompressor } from './compressor.ts'
-import { giveDoneName } from './done.ts'
-import { type Compression, movingName, periodLabel, type RotatePeriod, type RotateTimeZone } from './names.ts'
+import { finishMoving } from './done.ts'
+import { type Compression, periodLabel, type RotatePeriod, type RotateTimeZone } from './names.ts'
 import { codeOf, isFull, removeFile } from './remove.ts'
 import { type Deletion, type DeletionReason, type DoneFile, keyOf, type Plan } from './retention.ts'
 import type { Leftover, Scene } from './scan.ts'
@@ -61,7 +61,7 @@ export async function work(
   for (const file of scene.hidden)
     if (file.settled) await attempt(`delete ${file.name}`, () => clear(options, file))
   for (const file of scene.moving)
-    if (file.settled) await attempt(`rename ${file.name}`, () => finish(options, scene, file))
+    if (file.settled) await attempt(`rename ${file.name}`, () => finish(options, file))
   return compressAll(options, toCompress(options, scene, plan))
 }
 
@@ -94,24 +94,9 @@ async function clear({ path, counts }: WorkOptions, file: Leftover): Promise<voi
 }
 
 /** Gives a done name to a file whose rotation was cut off by a crash. */
-async function finish(options: WorkOptions, scene: Scene, file: Leftover): Promise<void> {
-  const directory = dirname(options.path)
-  const live = join(directory, file.live)
-  // Whoever renames it first is alone with it.
-  const own = movingName(live)
-  try {
-    await fs.rename(join(directory, file.name), own)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
-    throw error
-  }
-  // The crash came after the link: it has its done name.
-  const named = scene.done.some(({ ino }) => ino === file.ino)
-  if (named) await fs.unlink(own)
-  else {
-    const label = periodLabel(file.mtimeMs, options.rotate, options.timeZone)
-    giveDoneName(live, label, own, file.permissions)
-  }
+async function finish(options: WorkOptions, file: Leftover): Promise<void> {
+  const label = periodLabel(file.mtimeMs, options.rotate, options.timeZone)
+  finishMoving(join(dirname(options.path), file.live), file.name, label, file.permissions)
   options.counts.finished++
 }
 

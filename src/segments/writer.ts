@@ -120,7 +120,9 @@ export function createWriter(options: WriterOptions): Writer {
       rotateAgainAt = 0
     } catch (failure) {
       rotateAgainAt = time + ROTATION_RETRY_MS
-      tellLater.push(() => options.onRotationFailed?.(failure as Error))
+      // A directory that has just gone is no failure: the next look at the path makes it anew.
+      if ((failure as NodeJS.ErrnoException).code !== 'ENOENT')
+        tellLater.push(() => options.onRotationFailed?.(failure as Error))
     }
   }
 
@@ -145,7 +147,7 @@ export function createWriter(options: WriterOptions): Writer {
   }
 
   function move(): boolean {
-    const name = moveAside(path, rotation.label, mode)
+    const name = moveAside(path, rotation.label, mode, rotation.labelAt)
     if (name === undefined) return false
     rotated++
     tellLater.push(() => options.onRotated?.(name))

@@ -88,7 +88,9 @@ function oneFile(
     onRecovered: (loss) => {
       if (!told && loss.dropped === 0) return
       const lost = loss.dropped === 0 ? 'nothing was lost' : `${loss.dropped} records were lost`
-      host.report({ code: 'recovered', message: `${path} is written again; ${lost}.`, dropped: loss.dropped })
+      // The thread has told 'recovered' already, and stderr says a code once a minute.
+      const code = file.threaded ? 'lost' : 'recovered'
+      host.report({ code, message: `${path} is written again; ${lost}.`, dropped: loss.dropped })
       if (loss.dropped > 0) batch.add(lossLine(host, name, loss, cause()), WARN)
     },
   })

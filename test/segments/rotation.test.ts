@@ -270,8 +270,10 @@ describe('rotated files', () => {
     writeFileSync(join(directory, 'app-2026-11-21.001.log'), 'theirs\n')
     writeFileSync(join(directory, 'app-2026-11-21.002.log.gz'), 'compressed')
     writeFileSync(path, 'ours\n')
-    expect(moveAside(path, '2026-11-21', 0o640)).toBe(join(directory, 'app-2026-11-21.003.log'))
-    expect(moveAside(path, '2026-11-21', 0o640)).toBeUndefined()
+    expect(moveAside(path, '2026-11-21', 0o640, () => '2026-11-21')).toBe(
+      join(directory, 'app-2026-11-21.003.log'),
+    )
+    expect(moveAside(path, '2026-11-21', 0o640, () => '2026-11-21')).toBeUndefined()
     expect(readdirSync(directory).sort()).toEqual([
       'app-2026-11-21.001.log',
       'app-2026-11-21.002.log.gz',
@@ -300,7 +302,7 @@ describe('rotated files', () => {
     // While it waits, the one who has the lock rotates.
     let looks = 0
     const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
-      if (++looks === 5) moveAside(path, '2026-11-21', 0o640)
+      if (++looks === 5) moveAside(path, '2026-11-21', 0o640, () => '2026-11-21')
       return 'timed-out'
     })
     try {

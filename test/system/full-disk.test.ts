@@ -92,44 +92,47 @@ const MINUTE = 61_000
 const MEGABYTE = 1024 * 1024
 
 describe('a disk of 16 MB that two processes fill, five times over', () => {
-  it('takes what it can; what is missing is what they told, and each outage is one line on stderr', async () => {
-    const rounds = process.env.SPOOR_FULL ? 50 : 5
-    disk = tmpfs('16m')
-    const path = join(disk, 'app.log')
-    const ballast = join(disk, 'ballast')
-    const options = { path, rotate: 'off', bufferLimit: 200_000 } as const
-    const both = ['a', 'b'].map((who) => service({ who, options, perTurn: 20 }))
-    const ask = (what: string, more = {}) => Promise.all(both.map((one) => one.ask(what, more)))
-    for (let round = 0; round < rounds; round++) {
-      const { bavail, bsize } = statfsSync(disk)
-      writeFileSync(ballast, Buffer.alloc(bavail * bsize - MEGABYTE / 4))
-      await ask('pace', { perTurn: 20 })
-      await ask('dropping')
-      await ask('failing', { code: 'ENOSPC' })
-      // It goes on while there is room again, but not so fast that it fills at once.
-      await ask('pace', { perTurn: 1 })
-      unlinkSync(ballast)
-      await ask('drained')
-      // Past the minute in which stderr says the same cause once.
-      await ask('leap', { ms: MINUTE })
-    }
-    const ends = await Promise.all(both.map((one) => one.end()))
-    const { numbers, pieces, told } = found(disk)
-    expect(pieces.filter((piece) => !isPiece(piece))).toEqual([])
-    let missing = 0
-    for (const [i, end] of ends.entries()) {
-      const there = numbers.get(i === 0 ? 'a' : 'b') ?? []
-      expect(compared(there, end.written).doubled).toEqual([])
-      expect(end.written - there.length).toBe(end.dropped)
-      missing += end.dropped
-      expect(end.stderr.match(/can't write .*ENOSPC: no space left on device/g)).toHaveLength(rounds)
-      const recovered = [...end.stderr.matchAll(/ is written again; (\d+) records were lost/g)]
-      expect(recovered).toHaveLength(rounds)
-      expect(recovered.reduce((sum, [, lost]) => sum + Number(lost), 0)).toBe(end.dropped)
-    }
-    expect(told).toHaveLength(2 * rounds)
-    expect(told.reduce((sum, each) => sum + each, 0)).toBe(missing)
-    const all = ends.reduce((sum, { written }) => sum + written, 0)
-    console.log(`full disk: ${all} records, ${missing} dropped and told, ${pieces.length} pieces`)
-  })
+  it.each(['turn', 'interval'] as const)(
+    'takes what it can; what is missing is what they told, in one line an outage: durability %s',
+    async (durability) => {
+      const rounds = process.env.SPOOR_FULL ? 50 : 5
+      disk = tmpfs('16m')
+      const path = join(disk, 'app.log')
+      const ballast = join(disk, 'ballast')
+      const options = { path, rotate: 'off', bufferLimit: 200_000, durability } as const
+      const both = ['a', 'b'].map((who) => service({ who, options, perTurn: 20 }))
+      const ask = (what: string, more = {}) => Promise.all(both.map((one) => one.ask(what, more)))
+      for (let round = 0; round < rounds; round++) {
+        const { bavail, bsize } = statfsSync(disk)
+        writeFileSync(ballast, Buffer.alloc(bavail * bsize - MEGABYTE / 4))
+        await ask('pace', { perTurn: 20 })
+        await ask('dropping')
+        await ask('failing', { code: 'ENOSPC' })
+        // It goes on while there is room again, but not so fast that it fills at once.
+        await ask('pace', { perTurn: 1 })
+        unlinkSync(ballast)
+        await ask('drained')
+        // Past the minute in which stderr says the same cause once.
+        await ask('leap', { ms: MINUTE })
+      }
+      const ends = await Promise.all(both.map((one) => one.end()))
+      const { numbers, pieces, told } = found(disk)
+      expect(pieces.filter((piece) => !isPiece(piece))).toEqual([])
+      let missing = 0
+      for (const [i, end] of ends.entries()) {
+        const there = numbers.get(i === 0 ? 'a' : 'b') ?? []
+        expect(compared(there, end.written).doubled).toEqual([])
+        expect(end.written - there.length).toBe(end.dropped)
+        missing += end.dropped
+        expect(end.stderr.match(/can't write .*ENOSPC: no space left on device/g)).toHaveLength(rounds)
+        const recovered = [...end.stderr.matchAll(/ is written again; (\d+) records were lost/g)]
+        expect(recovered).toHaveLength(rounds)
+        expect(recovered.reduce((sum, [, lost]) => sum + Number(lost), 0)).toBe(end.dropped)
+      }
+      expect(told).toHaveLength(2 * rounds)
+      expect(told.reduce((sum, each) => sum + each, 0)).toBe(missing)
+      const all = ends.reduce((sum, { written }) => sum + written, 0)
+      console.log(`full disk: ${all} records, ${missing} dropped and told, ${pieces.length} pieces`)
+    },
+  )
 })

@@ -10,7 +10,7 @@ import { programs, services } from './service.ts'
 
 // The operator's own logrotate, as Debian installs it, under a service that goes on writing and is told nothing.
 
-const ROUNDS = process.env.SPOOR_FULL ? 100 : 15
+const ROUNDS = process.env.SPOOR_FULL ? 100 : 8
 const service = services()
 const built = programs({ logging: 'test/system/logging.ts' })
 
