@@ -39,8 +39,8 @@ const plainBuiltins: Plugin = {
 
 /** What is loaded when it is used: files of their own, by the module that is imported dynamically. */
 const LATER: Record<string, string> = {
-  maintenance: 'src/segments/maintenance.ts',
-  remote: 'src/segments/remote.ts',
+  maintenance: 'src/segments/upkeep/maintenance.ts',
+  remote: 'src/segments/remote/remote.ts',
 }
 
 // Each is whole in itself and shares nothing with the others: what several share would be files of their own again,
@@ -77,7 +77,7 @@ const entry = {
   'cls-hooked': 'src/context/cls-hooked.ts',
   testing: 'src/testing/index.ts',
 }
-const reader = { reader: 'src/segments/reader.ts' }
+const reader = { reader: 'src/segments/read/reader.ts' }
 
 // spoor/pino is imported as pino is: a function that is module.exports in CommonJS, a default and names in ESM.
 // Its types are pino's own: src/pino/*.d.ts are copied as they are.

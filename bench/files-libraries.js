@@ -20,24 +20,14 @@ const spoor = {
   async open({ folder, megabytes, gzip }) {
     const { createLogger, fileTransport } = await import('../dist/index.js')
     const plain = { path: join(folder, 'app.log'), maxSize: `${megabytes}MB` }
-    const file = gzip ? compressing(fileTransport, plain) : fileTransport(plain)
-    const transports = [file ?? fileTransport(plain)]
+    const file = fileTransport({ ...plain, ...(gzip ? COMPRESS : { compress: 'off' }) })
+    const transports = [file]
     const log = createLogger({ level: 'info', source: 'off', lifecycle: false, transports })
     return {
-      compresses: gzip && file !== undefined,
+      compresses: gzip,
       write: (message, i) => log.info(message, fields(i)),
     }
   },
-}
-
-/** Undefined where the build has no compression. */
-function compressing(fileTransport, plain) {
-  try {
-    return fileTransport({ ...plain, ...COMPRESS })
-  } catch (error) {
-    if (error.code !== 'ERR_SPOOR_OPTION') throw error
-    return undefined
-  }
 }
 
 const pinoRoll = {

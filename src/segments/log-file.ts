@@ -3,11 +3,11 @@ import { basename, dirname, resolve } from 'node:path'
 import { beforeExit, isExiting } from '../config/exit.ts'
 import type { RotatePeriod, RotateTimeZone } from './names.ts'
 import { temporaryName } from './names.ts'
-import { networkFileSystem } from './network.ts'
-import type { RemoteWriter } from './remote.ts'
-import { createRotation } from './rotation.ts'
+import type { RemoteWriter } from './remote/remote.ts'
 import { after, clearTimeout } from './timers.ts'
-import { createWriter, type Writer } from './writer.ts'
+import { networkFileSystem } from './write/network.ts'
+import { createRotation } from './write/rotation.ts'
+import { createWriter, type Writer } from './write/writer.ts'
 
 /** When what was appended is made to survive a crash of the machine (fdatasync). */
 export type Fsync = 'never' | 'interval' | 'error' | 'always'
@@ -24,7 +24,7 @@ export interface LogFileOptions {
   readonly now: () => number
   readonly fsync: Fsync
   /** Ms between two of them, for 'interval'. */
-  readonly fsyncInterval: number
+  readonly fsyncMs: number
   /** A symbolic link to the live file that is kept beside it. */
   readonly symlink?: string | undefined
   /** The entry of the thread that writes; undefined to write in this one. */
@@ -79,7 +79,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
 
   /** Loaded for who asks for it alone; until then this thread writes. */
   async function writeByThread(thread: string): Promise<void> {
-    const { createRemoteWriter } = await import('./remote.ts')
+    const { createRemoteWriter } = await import('./remote/remote.ts')
     if (closed || isExiting() || own.pending()) return
     own.close()
     remote = createRemoteWriter({
@@ -114,7 +114,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
     forget ??= beforeExit(finish)
     const taken = writer.append(lines)
     if (fsync === 'always' || (fsync !== 'never' && isExiting())) sync()
-    else if (fsync === 'interval') syncing ??= later(options.fsyncInterval, syncByTime)
+    else if (fsync === 'interval') syncing ??= later(options.fsyncMs, syncByTime)
     if (remote === undefined) verifying ??= later(VERIFY_MS, verify)
     return taken
   }

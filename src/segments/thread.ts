@@ -1,7 +1,7 @@
 // The entry of spoor's worker threads: a file of its own in dist, found by thread-file.ts.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { type CompressJob, compressFile } from './compress.ts'
-import { serveWrites } from './remote-thread.ts'
+import { serveWrites } from './remote/serve.ts'
+import { type CompressJob, compressFile } from './upkeep/compress.ts'
 
 /** What a thread is for, by `workerData.kind`. */
 const KINDS: Readonly<Record<string, (port: MessagePort) => void>> = {

@@ -80,23 +80,23 @@ export interface FileTransportOptions {
   /**
    * When records are handed to the kernel, after which the process's death can't take them: 'turn', at the end
    * of the event-loop turn, error and above at once; 'record', each before its call returns; 'interval', by a
-   * thread of its own every `interval`, for disks that are slow: a SIGKILL takes what is on its way.
+   * thread of its own every `intervalMs`, for disks that are slow: a SIGKILL takes what is on its way.
    *
    * @default 'turn'
    */
   durability?: 'turn' | 'record' | 'interval' | undefined
   /** For durability 'interval', ms or '100ms'. @default 100 */
-  interval?: number | string | undefined
+  intervalMs?: number | string | undefined
   /**
    * When they are made to survive a crash of the machine (fdatasync): 'never', when the kernel likes (after some
-   * 30 s); 'interval', every `fsyncInterval` without waiting; 'error', after each record of level error or above,
+   * 30 s); 'interval', every `fsyncMs` without waiting; 'error', after each record of level error or above,
    * with all before it; 'always', after each write. The last two wait for the disk.
    *
    * @default 'never'
    */
   fsync?: Fsync | undefined
   /** For fsync 'interval', ms or '1s'. @default 1000 */
-  fsyncInterval?: number | string | undefined
+  fsyncMs?: number | string | undefined
   /** Permissions of the files made, less the umask. @default 0o640 */
   mode?: number | undefined
   /** Permissions of the directories made, less the umask. @default 0o750 */
@@ -104,7 +104,7 @@ export interface FileTransportOptions {
   /** How much is held in memory while the file can't be written, in UTF-16 units or as '16MB'. @default '16MB' */
   bufferLimit?: number | string | undefined
   /** How long a done file must have stood still before it is compressed or deleted, ms or '10s'. @default 10000 */
-  settle?: number | string | undefined
+  settleMs?: number | string | undefined
   /** The clock, epoch ms, for tests; a thread (durability 'interval') has its own. @default Date.now */
   now?: (() => number) | undefined
 }
@@ -147,10 +147,10 @@ export interface FileSettings {
   readonly retention: RetentionPolicy
   readonly warnSize: number
   readonly symlink: string | undefined
-  readonly interval: number
-  readonly fsyncInterval: number
+  readonly intervalMs: number
+  readonly fsyncMs: number
   readonly bufferLimit: number
-  readonly settle: number
+  readonly settleMs: number
 }
 
 const MODE_LIMIT = 0o7777
@@ -181,13 +181,13 @@ const SPEC: OptionsSpec<FileTransportOptions> = {
   split: isBoolean,
   symlink: isString,
   durability: isOneOf('turn', 'record', 'interval'),
-  interval: isDuration,
+  intervalMs: isDuration,
   fsync: isOneOf('never', 'interval', 'error', 'always'),
-  fsyncInterval: isDuration,
+  fsyncMs: isDuration,
   mode: isNumber({ min: 0, max: MODE_LIMIT, integer: true }),
   directoryMode: isNumber({ min: 0, max: MODE_LIMIT, integer: true }),
   bufferLimit: isSize,
-  settle: isDuration,
+  settleMs: isDuration,
   now: isFunction,
 }
 
@@ -216,13 +216,13 @@ export function fileSettings(options: FileTransportOptions): FileSettings {
     warnSize: bytesOf(options.warnSize ?? 10 * 1024 * MEGABYTE) ?? 0,
     symlink: options.symlink,
     durability: options.durability ?? 'turn',
-    interval: millisecondsOf(options.interval ?? 100) ?? 0,
+    intervalMs: millisecondsOf(options.intervalMs ?? 100) ?? 0,
     fsync: options.fsync ?? 'never',
-    fsyncInterval: millisecondsOf(options.fsyncInterval ?? 1000) ?? 0,
+    fsyncMs: millisecondsOf(options.fsyncMs ?? 1000) ?? 0,
     mode: options.mode ?? 0o640,
     directoryMode: options.directoryMode ?? 0o750,
     bufferLimit: bytesOf(options.bufferLimit ?? 16 * MEGABYTE) ?? 0,
-    settle: millisecondsOf(options.settle ?? 10_000) ?? 0,
+    settleMs: millisecondsOf(options.settleMs ?? 10_000) ?? 0,
     now: options.now ?? Date.now,
   }
 }

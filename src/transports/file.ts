@@ -65,7 +65,7 @@ function oneFile(
     pending: file.pending,
     bufferLimit,
     size: settings.durability === 'record' ? 1 : undefined,
-    interval: settings.durability === 'interval' ? settings.interval : undefined,
+    interval: settings.durability === 'interval' ? settings.intervalMs : undefined,
     get retryMs() {
       return file.full ? FULL_RETRY_MS : FAILED_RETRY_MS
     },

@@ -1,5 +1,5 @@
 import type { RetentionLevel } from '../config/retention.ts'
-import type { Maintenance } from '../segments/maintenance.ts'
+import type { Maintenance } from '../segments/upkeep/maintenance.ts'
 import type { FileSettings } from './file-options.ts'
 import type { TransportEvent } from './transport.ts'
 
@@ -27,12 +27,12 @@ export function createUpkeep(
 
   async function load(): Promise<void> {
     try {
-      const { createMaintenance } = await import('../segments/maintenance.ts')
+      const { createMaintenance } = await import('../segments/upkeep/maintenance.ts')
       if (ended) return
       maintenance = createMaintenance({
         ...settings,
         format: settings.compressFormat,
-        settleMs: settings.settle,
+        settleMs: settings.settleMs,
         levels,
         report,
       })

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { readdirSync, utimesSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createMaintenance, type MaintenanceOptions } from '../../src/segments/maintenance.ts'
+import { createMaintenance, type MaintenanceOptions } from '../../src/segments/upkeep/maintenance.ts'
 import { type FileTransportOptions, fileTransport } from '../../src/transports/file.ts'
 import { type Bundle, bundleOf } from '../support/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -198,10 +198,10 @@ interface Aim {
 
 const SETTLE = 60
 const AIMS: Readonly<Record<string, Aim>> = {
-  anything: { options: { maxSize: 20_000, compress: 2, settle: SETTLE } },
+  anything: { options: { maxSize: 20_000, compress: 2, settleMs: SETTLE } },
   rotation: { options: { maxSize: 8000 }, names: /\.(?:lock|moving)$|^app-.*\.log$/ },
-  compression: { options: { maxSize: 8000, compress: 0, settle: SETTLE }, names: /\.(?:tmp|gz)$/ },
-  deletion: { options: { maxSize: 8000, retention: 'count=1', settle: SETTLE }, names: /\.tmp$/ },
+  compression: { options: { maxSize: 8000, compress: 0, settleMs: SETTLE }, names: /\.(?:tmp|gz)$/ },
+  deletion: { options: { maxSize: 8000, retention: 'count=1', settleMs: SETTLE }, names: /\.tmp$/ },
 }
 
 /** Numbers from 0 to 1 (mulberry32). */

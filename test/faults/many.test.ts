@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createMaintenance, type MaintenanceOptions } from '../../src/segments/maintenance.ts'
-import { createReader, type Reader, type ReaderOptions } from '../../src/segments/reader.ts'
+import { createReader, type Reader, type ReaderOptions } from '../../src/segments/read/reader.ts'
+import { createMaintenance, type MaintenanceOptions } from '../../src/segments/upkeep/maintenance.ts'
 import { fileTransport } from '../../src/transports/file.ts'
 import { type Bundle, bundleOf } from '../support/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -96,7 +96,7 @@ describe.each(WAYS)('%s on one file', (_name, processes) => {
     const directory = temporaryDirectory()
     const path = join(directory, 'app.log')
     const reading = await startReader({ path, checkpoint: 'all', settleMs: SETTLE, pollMs: 20 })
-    const options = { maxSize, compress: 1, retention: 'count=5', settle: SETTLE }
+    const options = { maxSize, compress: 1, retention: 'count=5', settleMs: SETTLE }
     const given = { path, options, count: COUNT, lasting: true, pace: 20, atOnce: AT_ONCE }
     const all = processes.map((writers) => start({ ...given, writers }))
     await together(all)
@@ -161,7 +161,7 @@ describe('new processes that start while the old ones end by process.exit in mid
   it(`lose and double nothing in ${GENERATIONS} generations, with compression on`, async () => {
     const directory = temporaryDirectory()
     const path = join(directory, 'app.log')
-    const options = { maxSize: 20_000, compress: 1, settle: SETTLE }
+    const options = { maxSize: 20_000, compress: 1, settleMs: SETTLE }
     const logged = new Map<number, number>()
 
     async function begin(generation: number): Promise<Writers[]> {

@@ -4,7 +4,7 @@ import type { Bundle } from '../support/bundle.ts'
 import { type Ended, ended } from './child.ts'
 
 /** What a child's bundle has to hold. */
-export const ROOMS = ['transports/file.ts', 'segments/maintenance.ts', '../test/faults/numbered.ts']
+export const ROOMS = ['transports/file.ts', 'segments/upkeep/maintenance.ts', '../test/faults/numbered.ts']
 
 export interface WriterOptions {
   readonly path: string

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { placeAt } from '../../src/segments/identity.ts'
-import { createLedger } from '../../src/segments/ledger.ts'
+import { placeAt } from '../../src/segments/read/identity.ts'
+import { createLedger } from '../../src/segments/read/ledger.ts'
 
 function ledgerOfTwo() {
   const ledger = createLedger()

@@ -68,7 +68,7 @@ describe.each(['turn', 'interval'] as const)(
       path = join(dir, 'app.log')
     })
     const started = (more: Partial<ServiceOptions> = {}) =>
-      service({ options: { path, rotate: 'off', durability, interval: 5 }, ...more })
+      service({ options: { path, rotate: 'off', durability, intervalMs: 5 }, ...more })
 
     it('its file system is mounted read-only for a while', async () => {
       dir = tmpfs('4m')
@@ -158,7 +158,7 @@ describe.each(['turn', 'interval'] as const)(
 
     it('it has no descriptor left to rotate with: the file grows on, and is rotated later', async () => {
       const one = started({
-        options: { path, maxSize: 50_000, rotate: 'off', durability, interval: 5 },
+        options: { path, maxSize: 50_000, rotate: 'off', durability, intervalMs: 5 },
         under: few,
       })
       await one.ask('followed', { count: 100 })
@@ -190,7 +190,7 @@ describe.each(['turn', 'interval'] as const)(
 
     it('the disk answers EIO to fdatasync: what was appended stays, once', async () => {
       const inject = ['-P', path, '-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=10..12']
-      const options = { path, rotate: 'off', fsync: 'always', durability, interval: 5 } as const
+      const options = { path, rotate: 'off', fsync: 'always', durability, intervalMs: 5 } as const
       const one = started({ options, under: ['strace', '-f', '-qq', '-o', '/dev/null', ...inject] })
       await one.ask('written', { count: 300 })
       const { written, dropped, lastError, stderr } = await one.end()

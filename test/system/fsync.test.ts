@@ -44,7 +44,7 @@ it('always: after each write', async () => {
 })
 
 it('interval: now and then', async () => {
-  const { writes, syncs } = await calls({ fsync: 'interval', fsyncInterval: 50 }, { perTurn: 1 })
+  const { writes, syncs } = await calls({ fsync: 'interval', fsyncMs: 50 }, { perTurn: 1 })
   expect(syncs).toBeGreaterThan(1)
   expect(syncs).toBeLessThan(writes / 5)
 })

@@ -13,7 +13,7 @@ const under = ['unshare', '--pid', '--mount-proc', '--fork', '--kill-child']
 
 it.each([
   ['and nothing else', {}],
-  ['and compression', { compress: 2, settle: 200 }],
+  ['and compression', { compress: 2, settleMs: 200 }],
 ])('processes of two pid namespaces lose and double nothing through rotations: %s', async (_, more) => {
   const dir = temporaryDirectory()
   const options = { path: join(dir, 'app.log'), maxSize: 100_000, ...more }

@@ -119,7 +119,7 @@ describe('durability', () => {
 
   it("'interval': records wait for it, the process for them, and its end for none", async () => {
     const path = join(temporaryDirectory(), 'app.log')
-    const transport = fileTransport({ path, durability: 'interval', interval: '20ms' })
+    const transport = fileTransport({ path, durability: 'interval', intervalMs: '20ms' })
     transport.write('a\n', 30)
     await new Promise((resolve) => setImmediate(resolve))
     expect(existsSync(path)).toBe(false)

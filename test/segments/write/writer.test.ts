@@ -1,0 +1,302 @@
+import { spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
+import { createRotation } from '../../../src/segments/write/rotation.ts'
+import { createWriter, type WriterOptions } from '../../../src/segments/write/writer.ts'
+import { bundleOf } from '../../support/bundle.ts'
+import { temporaryDirectory } from '../../support/temporary.ts'
+
+const REGULAR = 0o777
+
+function writerOf(path: string, maxSize = 1e9, more: Partial<WriterOptions> = {}) {
+  return createWriter({
+    path,
+    mode: 0o640,
+    directoryMode: 0o750,
+    rotation: createRotation({ maxSize, rotate: 'off', timeZone: 'utc' }),
+    now: Date.now,
+    ...more,
+  })
+}
+
+function text(path: string): string {
+  return readFileSync(path, 'utf8')
+}
+
+it('comes back from a place that takes no directories', () => {
+  // Node's own recursive mkdir never returns here.
+  const writer = writerOf('/proc/no-such-place/app.log')
+  expect(writer.append('abc\n')).toBe(0)
+  expect((writer.error as NodeJS.ErrnoException).code).toBe('ENOENT')
+})
+
+describe('a writer', () => {
+  it("takes another process's write half done for no torn end", () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    writeFileSync(path, 'ha')
+    const look = vi.spyOn(Atomics, 'wait').mockImplementationOnce(() => {
+      appendFileSync(path, 'lf\n')
+      return 'timed-out'
+    })
+    try {
+      const writer = writerOf(path)
+      writer.append('mine\n')
+      writer.close()
+    } finally {
+      look.mockRestore()
+    }
+    expect(text(path)).toBe('half\nmine\n')
+  })
+
+  it('makes the file and its directories with their modes, and not before the first append', () => {
+    const path = join(temporaryDirectory(), 'a/b/app.log')
+    const writer = writerOf(path)
+    expect(existsSync(path)).toBe(false)
+    expect(writer.append('x\n')).toBe(2)
+    expect(statSync(path).mode & REGULAR).toBe(0o640)
+    expect(statSync(join(path, '..')).mode & REGULAR).toBe(0o750)
+    writer.close()
+  })
+
+  it.each(['create', 'rename', 'unlink', 'remove the directory'])('follows: %s', (what) => {
+    const directory = join(temporaryDirectory(), 'logs')
+    const path = join(directory, 'app.log')
+    const old = join(directory, 'app.log.1')
+    let time = 0
+    const writer = writerOf(path, 1e9, { monotonic: () => (time += 100) })
+    writer.append('before\n')
+    writer.verify()
+    if (what === 'unlink') unlinkSync(path)
+    else if (what === 'remove the directory') rmSync(directory, { recursive: true })
+    else renameSync(path, old)
+    if (what === 'create') writeFileSync(path, '')
+    // A name that is merely gone may be in the midst of a rotation: that is looked at twice.
+    if (what === 'rename') expect(writer.append('between\n')).toBe(8)
+    expect(writer.append('after\n')).toBe(6)
+    expect(text(path)).toBe('after\n')
+    if (existsSync(old)) expect(text(old)).toBe(what === 'rename' ? 'before\nbetween\n' : 'before\n')
+    expect(writer.error).toBeUndefined()
+    writer.close()
+  })
+
+  it('leaves the making of the file to who renamed it, for 50 ms', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    let time = 0
+    const writer = writerOf(path, 1e9, { monotonic: () => time })
+    writer.append('before\n')
+    renameSync(path, `${path}.1`)
+    for (time = 0; time < 50; time += 10) writer.append(`${time}\n`)
+    expect(existsSync(path)).toBe(false)
+    // As logrotate's create does: it fails where there is a file already.
+    writeFileSync(path, '', { flag: 'wx' })
+    writer.append('after\n')
+    expect(text(path)).toBe('after\n')
+    renameSync(path, `${path}.2`)
+    writer.append('while it is missing\n')
+    time += 50
+    writer.append('made by ourselves\n')
+    expect(text(path)).toBe('made by ourselves\n')
+    expect(text(`${path}.1`)).toBe('before\n0\n10\n20\n30\n40\n')
+    writer.close()
+  })
+
+  it.each(['the next append', 'verify', 'close'])(
+    'writes again what went away with a file that was removed under it, at %s',
+    (when) => {
+      const directory = join(temporaryDirectory(), 'logs')
+      const path = join(directory, 'app.log')
+      let remove = false
+      const rotation = createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' })
+      // It is asked between the look and the write.
+      const due: typeof rotation.due = () => {
+        if (remove) rmSync(directory, { recursive: true })
+        remove = false
+        return false
+      }
+      const writer = writerOf(path, 1e9, { rotation: { ...rotation, label: '', due } })
+      writer.append('before\n')
+      remove = true
+      writer.append('in the removed file\n')
+      expect(existsSync(path)).toBe(false)
+      if (when === 'verify') writer.verify()
+      else if (when === 'close') writer.close()
+      else writer.append('after\n')
+      expect(text(path)).toBe(`in the removed file\n${when === 'the next append' ? 'after\n' : ''}`)
+      writer.verify()
+      writer.close()
+      expect(text(path).match(/removed/g)).toHaveLength(1)
+    },
+  )
+
+  it('does not write again what was in the file when it was removed, or is there under another name', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const writer = writerOf(path)
+    writer.append('there\n')
+    // Sets the time of the last change, as the removal does, behind that of the write.
+    utimesSync(path, 1, 1)
+    unlinkSync(path)
+    writer.append('after\n')
+    expect(text(path)).toBe('after\n')
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, '')
+    writer.append('last\n')
+    expect(text(path)).toBe('last\n')
+    writer.close()
+  })
+
+  it('goes on after copytruncate without a hole', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const writer = writerOf(path)
+    writer.append('before\n')
+    truncateSync(path)
+    writer.append('after\n')
+    expect(text(path)).toBe('after\n')
+    writer.close()
+  })
+
+  it('ends a torn last line, whoever left it and whenever', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    writeFileSync(path, '{"whole":1}\n{"torn":')
+    const writer = writerOf(path)
+    writer.append('first\n')
+    appendFileSync(path, '{"torn by another process')
+    writer.append('second\n')
+    writer.append('third\n')
+    expect(text(path)).toBe('{"whole":1}\n{"torn":\nfirst\n{"torn by another process\nsecond\nthird\n')
+    writer.close()
+  })
+
+  it('adds nothing to a file that ends with a newline', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    writeFileSync(path, 'whole\n')
+    const writer = writerOf(path)
+    writer.append('first\n')
+    expect(text(path)).toBe('whole\nfirst\n')
+    writer.close()
+  })
+
+  it('never renames a link: its target grows past the size', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    writeFileSync(join(directory, 'target'), '')
+    symlinkSync(join(directory, 'target'), path)
+    const writer = writerOf(path, 4)
+    for (const lines of ['abc\n', 'def\n']) writer.append(lines)
+    expect(text(join(directory, 'target'))).toBe('abc\ndef\n')
+    expect(writer.rotated).toBe(0)
+    writer.close()
+  })
+
+  it('says how far it got when the path is a directory, a file stands for a directory, or the disk is full', () => {
+    const directory = temporaryDirectory()
+    mkdirSync(join(directory, 'app.log'))
+    writeFileSync(join(directory, 'file'), '')
+    const codes = [join(directory, 'app.log'), join(directory, 'file/app.log'), '/dev/full'].map((path) => {
+      const writer = writerOf(path)
+      expect(writer.append('x\n')).toBe(0)
+      writer.close()
+      return writer.error?.code
+    })
+    expect(codes).toEqual(['EISDIR', 'ENOTDIR', 'ENOSPC'])
+  })
+
+  it('goes on by itself when what was in the way is gone', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    mkdirSync(path)
+    const writer = writerOf(path)
+    expect(writer.append('x\n')).toBe(0)
+    rmSync(path, { recursive: true })
+    expect(writer.append('x\n')).toBe(2)
+    expect(text(path)).toBe('x\n')
+    writer.close()
+  })
+
+  it('keeps to permissions, and goes on when they are given', () => {
+    const directory = temporaryDirectory()
+    const bundle = bundleOf(['segments/write/writer.ts', 'segments/write/rotation.ts'])
+    const script = bundle.script(
+      'denied.mjs',
+      `import { createWriter, createRotation } from './spoor.mjs'
+       import { chmodSync, mkdirSync } from 'node:fs'
+       const directory = ${JSON.stringify(join(directory, 'logs'))}
+       mkdirSync(directory)
+       // Root may write anywhere, so it becomes nobody.
+       if (process.getuid() === 0) {
+         chmodSync(${JSON.stringify(directory)}, 0o711)
+         process.seteuid(65534)
+       } else chmodSync(directory, 0o500)
+       const writer = createWriter({ path: directory + '/app.log', mode: 0o640, directoryMode: 0o750, now: Date.now,
+         rotation: createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' }) })
+       const denied = writer.append('x\\n')
+       if (process.getuid() === 0) process.seteuid(0)
+       chmodSync(directory, 0o777)
+       console.log(JSON.stringify({ denied, code: writer.error.code, given: writer.append('x\\n') }))`,
+    )
+    try {
+      const child = spawnSync(process.execPath, [script], { encoding: 'utf8' })
+      expect(JSON.parse(child.stdout)).toEqual({ denied: 0, code: 'EACCES', given: 2 })
+    } finally {
+      bundle.remove()
+    }
+  })
+})
+
+describe('a write that comes back short', () => {
+  // RLIMIT_FSIZE gives real short writes without a disk to fill, and truncating the file gives room again.
+  it('leaves whole lines, never a truncated file, and the torn record is written again whole', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const bundle = bundleOf(['segments/write/writer.ts', 'segments/write/rotation.ts'])
+    const script = bundle.script(
+      'short.mjs',
+      `import { createWriter, createRotation } from './spoor.mjs'
+       import { copyFileSync, truncateSync } from 'node:fs'
+       const path = ${JSON.stringify(path)}
+       const writer = createWriter({ path, mode: 0o640, directoryMode: 0o750, now: Date.now,
+         rotation: createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' }) })
+       const lines = Array.from({ length: 100 }, (_, n) => JSON.stringify({ n, pad: 'ü'.repeat(100) }) + '\\n').join('')
+       const taken = writer.append(lines)
+       const again = writer.append(lines.slice(taken))
+       const code = writer.error.code
+       copyFileSync(path, path + '.1')
+       truncateSync(path)
+       let from = taken + again
+       for (let i = 0; from < lines.length; i++) {
+         from += writer.append(lines.slice(from))
+         if (from < lines.length) { copyFileSync(path, path + '.' + (i + 2)); truncateSync(path) }
+       }
+       console.log(JSON.stringify({ taken, again, code, cut: lines[taken - 1] }))`,
+    )
+    try {
+      const limited = `ulimit -f 8; exec "${process.execPath}" "${script}"`
+      const child = spawnSync('bash', ['-c', limited], { encoding: 'utf8' })
+      expect(child.stderr).toBe('')
+      const report = JSON.parse(child.stdout)
+      expect(report).toMatchObject({ again: 0, code: 'EFBIG', cut: '\n' })
+      expect(report.taken).toBeGreaterThan(0)
+      const all = [1, 2, 3, 4, 5, 6, '']
+        .map((n) => (n === '' ? path : `${path}.${n}`))
+        .filter(existsSync)
+        .flatMap((file) => text(file).split('\n'))
+      const whole = all.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line).n)
+      expect(whole).toEqual(Array.from({ length: 100 }, (_, n) => n))
+      // The pieces are there as well: nobody truncates a shared file.
+      expect(all.filter((line) => line !== '' && !line.endsWith('}')).length).toBeGreaterThan(0)
+    } finally {
+      bundle.remove()
+    }
+  })
+})
