@@ -11,3 +11,10 @@ export function chunkEnd(buffer: Buffer, start: number, stop: number, most: numb
   const next = buffer.indexOf(NEWLINE, start)
   return next === -1 || next >= stop ? stop : next + 1
 }
+
+/** How many lines there are in a text of whole lines. */
+export function linesIn(text: string): number {
+  let count = 0
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count++
+  return count
+}

@@ -1,6 +1,7 @@
 import { closeSync, fdatasyncSync, lstatSync, openSync, renameSync, symlinkSync, unlinkSync } from 'node:fs'
-import { basename, dirname, resolve } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { beforeExit, isExiting } from '../config/exit.ts'
+import { linesIn } from './chunks.ts'
 import type { RotatePeriod, RotateTimeZone } from './names.ts'
 import { temporaryName } from './names.ts'
 import type { RemoteWriter } from './remote/remote.ts'
@@ -25,7 +26,7 @@ export interface LogFileOptions {
   readonly fsync: Fsync
   /** Ms between two of them, for 'interval'. */
   readonly fsyncMs: number
-  /** A symbolic link to the live file that is kept beside it. */
+  /** The path of a symbolic link to the live file that is kept. */
   readonly symlink?: string | undefined
   /** The entry of the thread that writes; undefined to write in this one. */
   readonly thread?: string | undefined
@@ -62,6 +63,7 @@ export interface LogFile
 }
 
 const VERIFY_MS = 100
+const VERIFY_AGAIN_MS = 1000
 
 export function createLogFile(options: LogFileOptions): LogFile {
   const { path, fsync, report } = options
@@ -70,12 +72,20 @@ export function createLogFile(options: LogFileOptions): LogFile {
   let remote: RemoteWriter | undefined
   let writer: Writer = own
   let lost = 0
+  let owedTold = false
   let verifying: NodeJS.Timeout | undefined
   let syncing: NodeJS.Timeout | undefined
   let closed = false
   let forget: (() => void) | undefined
 
-  if (options.thread !== undefined) void writeByThread(options.thread)
+  if (options.thread !== undefined) {
+    writeByThread(options.thread).catch((error: Error) =>
+      report({
+        code: 'thread',
+        message: `can't write ${path} in a thread: ${error.message}. The service's own thread writes instead.`,
+      }),
+    )
+  }
 
   /** Loaded for who asks for it alone; until then this thread writes. */
   async function writeByThread(thread: string): Promise<void> {
@@ -126,6 +136,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
   function verify(): void {
     verifying = undefined
     writer.verify()
+    if (writer.owed !== '') verifying = later(VERIFY_AGAIN_MS, verify)
   }
 
   function syncByTime(): void {
@@ -139,6 +150,15 @@ export function createLogFile(options: LogFileOptions): LogFile {
     else told(writer.sync() ? undefined : writer.error)
   }
 
+  function tellOwed(lines: number): void {
+    // At exit it may be asked twice.
+    if (lines === 0 || owedTold) return
+    owedTold = true
+    lost += lines
+    const message = `${lines} records for ${path} were lost: the file was removed while they were written, and could not be made again: ${own.error?.message}.`
+    report({ code: 'dropped', message, dropped: lines })
+  }
+
   function told(error: NodeJS.ErrnoException | undefined): void {
     if (error === undefined) return
     const message = `can't make ${path} durable: ${error.message}. Its last records may not survive a crash of the machine; look at the disk.`
@@ -147,6 +167,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
 
   function finish(): void {
     writer.verify()
+    if (remote === undefined) tellOwed(linesIn(own.owed))
     if (fsync === 'never') return
     // What the thread has written is synced by whoever has the file.
     if (remote !== undefined) told(syncFile(path))
@@ -166,7 +187,10 @@ export function createLogFile(options: LogFileOptions): LogFile {
       closed = true
       clearTimeout(verifying)
       clearTimeout(syncing)
-      if (remote !== undefined) await settledWithin(remote, waitMs)
+      if (remote !== undefined) {
+        await settledWithin(remote, waitMs)
+        if (fsync !== 'never') await syncedBy(remote, told)
+      }
       forget?.()
       finish()
       if (remote === undefined) own.close()
@@ -176,7 +200,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
       return remote !== undefined
     },
     get units() {
-      return remote?.units ?? 0
+      return writer.owed.length + (remote?.units ?? 0)
     },
     get lost() {
       return lost
@@ -194,6 +218,18 @@ export function createLogFile(options: LogFileOptions): LogFile {
       return writer.error
     },
   }
+}
+
+function syncedBy(
+  remote: RemoteWriter,
+  told: (error: NodeJS.ErrnoException | undefined) => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    remote.syncLater((error) => {
+      told(error)
+      resolve()
+    })
+  })
 }
 
 function syncFile(path: string): NodeJS.ErrnoException | undefined {
@@ -248,8 +284,7 @@ function commonOptions(options: LogFileOptions) {
 }
 
 /** The link is made beside and renamed, so that its name is never missing; what is no link is never replaced. */
-function keepLink({ path, report }: LogFileOptions, name: string): void {
-  const link = resolve(dirname(path), name)
+function keepLink({ path, report }: LogFileOptions, link: string): void {
   const temporary = temporaryName(link)
   try {
     if (lstatSync(link, { throwIfNoEntry: false })?.isSymbolicLink() === false)

@@ -32,6 +32,9 @@ export function periodLabel(ms: number, rotate: RotatePeriod, timeZone: RotateTi
   return rotate === 'hourly' ? `${day}T${two(date.getUTCHours())}` : day
 }
 
+/** A live file's name may have so many bytes: file systems take 255, and what spoor's other names add is up to 50. */
+export const LONGEST_NAME_BYTES = 200
+
 /** The name of a done file: `logs/app.log` of a period and its number in it gives `logs/app-2026-11-21.001.log`. */
 export function doneName(path: string, label: string, sequence: number): string {
   const extension = extname(path)
@@ -50,8 +53,9 @@ export interface DoneName {
   readonly compression: Compression | undefined
 }
 
-const LABEL = /^\d{4}-\d{2}-\d{2}(?:T\d{2})?$/
-const SEQUENCE = /^(?:\d{3}|[1-9]\d{3,8})$/
+const LABEL = /^(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}))?$/
+const SEQUENCE = /^(?:\d{3}|[1-9]\d{3,6})$/
+const LAST_SEQUENCE = 9_999_999
 const COMPRESSIONS = Object.keys(COMPRESSED) as Compression[]
 
 /**
@@ -75,8 +79,15 @@ function parsePlain(path: string, name: string): { label: string; sequence: numb
   const dot = middle.lastIndexOf('.')
   const label = middle.slice(0, dot)
   const digits = middle.slice(dot + 1)
-  if (dot === -1 || !LABEL.test(label) || !SEQUENCE.test(digits) || Number(digits) === 0) return undefined
+  if (dot === -1 || !SEQUENCE.test(digits) || Number(digits) === 0 || !isLabel(label)) return undefined
   return { label, sequence: Number(digits) }
+}
+
+/** Whether there is such a day, and such an hour. */
+function isLabel(label: string): boolean {
+  const [, year, month, day, hour = '0'] = LABEL.exec(label) ?? []
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  return date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day) && Number(hour) < 24
 }
 
 /** Orders done files by time; a plain file before its compressed twin. */
@@ -94,6 +105,11 @@ export function nextSequence(path: string, label: string, names: readonly string
     if (done?.label === label && done.sequence > highest) highest = done.sequence
   }
   return highest + 1
+}
+
+/** Whether `doneName` takes this number. */
+export function isSequence(sequence: number): boolean {
+  return sequence <= LAST_SEQUENCE
 }
 
 /**

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { Buffer } from 'node:buffer'
+import { basename, dirname, join, resolve } from 'node:path'
 import {
   bytesOf,
   type Check,
@@ -7,7 +8,6 @@ import {
   isDuration,
   isFunction,
   isLevel,
-  isNumber,
   isOneOf,
   isSize,
   isString,
@@ -30,7 +30,12 @@ import {
   retentionPolicy,
 } from '../config/retention.ts'
 import type { Fsync } from '../segments/log-file.ts'
-import type { Compression, RotatePeriod, RotateTimeZone } from '../segments/names.ts'
+import {
+  type Compression,
+  LONGEST_NAME_BYTES,
+  type RotatePeriod,
+  type RotateTimeZone,
+} from '../segments/names.ts'
 import type { Transport, TransportStats } from './transport.ts'
 
 export interface FileTransportOptions {
@@ -43,8 +48,8 @@ export interface FileTransportOptions {
   name?: string | undefined
   /** Lowest level written. @default all */
   level?: LevelOrSilent | undefined
-  /** Size at which a new file begins, as bytes or '100MB'. @default '100MB' */
-  maxSize?: number | string | undefined
+  /** Size at which a new file begins, as bytes or '100MB'; 'off', false and Infinity for none. @default '100MB' */
+  maxSize?: number | string | false | undefined
   /** How often a new file begins besides. @default 'daily' */
   rotate?: RotatePeriod | undefined
   /** Whose midnight. @default 'local' */
@@ -54,7 +59,7 @@ export interface FileTransportOptions {
    *
    * @default '7d'
    */
-  compress?: string | number | CompressAfter | undefined
+  compress?: string | number | false | CompressAfter | undefined
   /** How. Where Node has no zstd (before 22.15) it is gzip, which is told. @default 'gzip' */
   compressFormat?: Compression | undefined
   /**
@@ -75,7 +80,7 @@ export interface FileTransportOptions {
    * @default false
    */
   split?: boolean | undefined
-  /** A symbolic link to the live file, kept beside it, such as 'current.log'. @default none */
+  /** A symbolic link to the live file: a name, for one beside it, or a path. @default none */
   symlink?: string | undefined
   /**
    * When records are handed to the kernel, after which the process's death can't take them: 'turn', at the end
@@ -160,6 +165,32 @@ const isCompress: Check = {
   expected: COMPRESS_ACCEPTED,
   accepts: (value) => compressOf(value) !== undefined,
 }
+const isMaxSize: Check = {
+  expected: "a size: a number of bytes, or a string such as 100MB; 'off' for none",
+  accepts: (value) => maxSizeOf(value) !== undefined,
+}
+const isFileMode = modeFor('a file', 0o600)
+const isDirectoryMode = modeFor('a directory', 0o700)
+
+/** A decimal 640 is 0o1200, with which the service could not read its own file. */
+function modeFor(what: string, needed: number): Check {
+  return {
+    expected: `the permissions of ${what}, which let its owner use it, in octal: 0o${(needed | 0o040).toString(8)}`,
+    accepts: (value) =>
+      Number.isInteger(value) &&
+      (value as number) >= 0 &&
+      (value as number) <= MODE_LIMIT &&
+      ((value as number) & needed) === needed,
+  }
+}
+const isPath: Check = {
+  expected: `the path of a file, whose name has at most ${LONGEST_NAME_BYTES} bytes`,
+  accepts: (value) =>
+    typeof value === 'string' &&
+    value !== '' &&
+    !/[/\\]$/.test(value) &&
+    Buffer.byteLength(basename(value)) <= LONGEST_NAME_BYTES,
+}
 const isRetention: Check = {
   expected: RETENTION_ACCEPTED,
   accepts: (value) =>
@@ -167,10 +198,10 @@ const isRetention: Check = {
 }
 
 const SPEC: OptionsSpec<FileTransportOptions> = {
-  path: isString,
+  path: isPath,
   name: isString,
   level: isLevel,
-  maxSize: isSize,
+  maxSize: isMaxSize,
   rotate: isOneOf('daily', 'hourly', 'weekly', 'off'),
   timeZone: isOneOf('local', 'utc'),
   compress: isCompress,
@@ -184,8 +215,8 @@ const SPEC: OptionsSpec<FileTransportOptions> = {
   intervalMs: isDuration,
   fsync: isOneOf('never', 'interval', 'error', 'always'),
   fsyncMs: isDuration,
-  mode: isNumber({ min: 0, max: MODE_LIMIT, integer: true }),
-  directoryMode: isNumber({ min: 0, max: MODE_LIMIT, integer: true }),
+  mode: isFileMode,
+  directoryMode: isDirectoryMode,
   bufferLimit: isSize,
   settleMs: isDuration,
   now: isFunction,
@@ -207,14 +238,14 @@ export function fileSettings(options: FileTransportOptions): FileSettings {
     stem,
     name: options.name ?? 'file',
     level: options.level,
-    maxSize: bytesOf(options.maxSize ?? 100 * MEGABYTE) ?? 0,
+    maxSize: maxSizeOf(options.maxSize ?? 100 * MEGABYTE) ?? Number.POSITIVE_INFINITY,
     rotate: options.rotate ?? 'daily',
     timeZone: options.timeZone ?? 'local',
     compress: compressOf(options.compress ?? '7d') ?? 'off',
     compressFormat: options.compressFormat ?? 'gzip',
     retention: policyOf(options),
     warnSize: bytesOf(options.warnSize ?? 10 * 1024 * MEGABYTE) ?? 0,
-    symlink: options.symlink,
+    symlink: linkOf(options.symlink, path),
     durability: options.durability ?? 'turn',
     intervalMs: millisecondsOf(options.intervalMs ?? 100) ?? 0,
     fsync: options.fsync ?? 'never',
@@ -233,7 +264,19 @@ function placeOf(path: string): ExpandedPath {
   return { ...expanded, path: resolve(expanded.path) }
 }
 
+function linkOf(link: string | undefined, path: string): string | undefined {
+  if (link === undefined) return undefined
+  return basename(link) === link ? join(dirname(path), link) : resolve(link)
+}
+
+function maxSizeOf(value: unknown): number | undefined {
+  if (value === false || value === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+  if (typeof value === 'string' && value.toLowerCase() === 'off') return Number.POSITIVE_INFINITY
+  return bytesOf(value as number | string)
+}
+
 function compressOf(value: unknown): CompressAfter | undefined {
+  if (value === false) return 'off'
   if (typeof value === 'string' || typeof value === 'number') return parseCompress(String(value))
   const { age, files } = (value ?? {}) as { age?: unknown; files?: unknown }
   if (typeof age === 'number' && age >= 0) return { age }

@@ -33,29 +33,42 @@ const ERROR = 50
 export function fileTransport(options: FileTransportOptions): FileTransport {
   const settings = fileSettings(options)
   const level = levelNumber(settings.level)
-  if (options.split !== true) return oneFile(settings, level, undefined)
-  return splitFiles(settings, level, oneFile)
+  const group: (() => void)[] = []
+  if (options.split !== true) return oneFile(settings, level, undefined, group)
+  return splitFiles(settings, level, (part, levels) => oneFile(part, level, levels, group))
 }
 
-/** @param levels whose records are in it, for retention; undefined for all */
+/**
+ * @param levels whose records are in it, for retention; undefined for all
+ * @param group what looks after this file and those beside it: also after one that gets no record in this process
+ */
 function oneFile(
   settings: FileSettings,
   level: number,
   levels: readonly RetentionLevel[] | undefined,
+  group: (() => void)[],
 ): FileTransport {
   const { path, name, bufferLimit } = settings
   let host: TransportHost = stderrHost(name)
   let told = false
   const report = (event: TransportEvent): void => host.report(event)
   const upkeep = createUpkeep(settings, levels, report)
+  group.push(upkeep.begin)
+  let closed = false
 
   const thread = settings.durability === 'interval' ? threadFile() : undefined
+  let threadless = settings.durability === 'interval' && thread === undefined
+  // What the thread has not written yet counts as well.
+  const shares = thread === undefined ? 1 : 2
   const file = createLogFile({
     ...settings,
     thread,
-    inFlightLimit: bufferLimit,
+    inFlightLimit: bufferLimit / shares,
     onReady: () => batch.retry(),
-    onOpened: upkeep.begin,
+    onOpened() {
+      for (const begin of group) begin()
+      if (threadless) tellThreadless()
+    },
     onRotated: upkeep.rotated,
     report,
   })
@@ -63,7 +76,7 @@ function oneFile(
   const batch = createBatch({
     commit: file.append,
     pending: file.pending,
-    bufferLimit,
+    bufferLimit: bufferLimit / shares,
     size: settings.durability === 'record' ? 1 : undefined,
     interval: settings.durability === 'interval' ? settings.intervalMs : undefined,
     get retryMs() {
@@ -99,6 +112,14 @@ function oneFile(
     return file.error?.message ?? (file.threaded ? 'the disk is too slow' : 'a write came back short')
   }
 
+  function tellThreadless(): void {
+    threadless = false
+    host.report({
+      code: 'thread',
+      message: `durability 'interval' finds no spoor-thread.js beside the code, so the service's own thread writes ${path} every ${settings.intervalMs} ms. Copy dist/spoor-thread.js of the package to where the bundle lies.`,
+    })
+  }
+
   function tellLoss(loss: Loss, final: boolean): void {
     const message = final
       ? `${loss.dropped} records for ${path} were lost (${lossByLevel(loss)}): ${cause()}.`
@@ -127,14 +148,17 @@ function oneFile(
       await file.settled()
     },
     rotate() {
+      if (closed) return
       batch.flush()
       file.rotate()
     },
     reopen() {
+      if (closed) return
       batch.flush()
       file.reopen()
     },
     async close() {
+      closed = true
       await batch.close(RETRY_MS)
       await file.close(EXIT_WAIT_MS)
       await upkeep.end()

@@ -18,10 +18,10 @@ const ERROR_LEVEL = 50
 export function splitFiles(
   settings: FileSettings,
   level: number,
-  make: (settings: FileSettings, level: number, levels: readonly RetentionLevel[]) => FileTransport,
+  make: (settings: FileSettings, levels: readonly RetentionLevel[]) => FileTransport,
 ): FileTransport {
   const [debug, main, error] = [DEBUG, MAIN, ERROR].map(({ suffix, levels }) =>
-    make(partOf(settings, suffix), level, levels),
+    make(partOf(settings, suffix), levels),
   ) as [FileTransport, FileTransport, FileTransport]
   const all = [debug, main, error]
   return {

@@ -5,7 +5,7 @@ import type { TransportEvent } from './transport.ts'
 
 /** Compression and retention of a file transport, loaded when the file was opened. */
 export interface Upkeep {
-  /** Loads it; again it does nothing. */
+  /** Loads it; again it does nothing, unless that failed. */
   begin(): void
   rotated(): void
   end(): Promise<void>
@@ -40,14 +40,21 @@ export function createUpkeep(
     } catch (error) {
       const message = `can't look after ${path}: ${(error as Error).message}. It is written and rotated, but nothing is compressed or deleted.`
       report({ code: 'maintenance', message })
+      // Too many open files, say: the next file that is opened or rotated tries again.
+      loading = undefined
     }
   }
 
+  function begin(): void {
+    loading ??= load()
+  }
+
   return {
-    begin() {
-      loading ??= load()
+    begin,
+    rotated() {
+      if (maintenance === undefined) begin()
+      else maintenance.rotated()
     },
-    rotated: () => maintenance?.rotated(),
     async end() {
       ended = true
       await loading

@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
 import { beforeExit, isExiting } from '../../config/exit.ts'
+import { linesIn } from '../chunks.ts'
 import { after, clearTimeout } from '../timers.ts'
 import { createRotation } from '../write/rotation.ts'
 import { createWriter, type Writer, type WriterOptions } from '../write/writer.ts'
@@ -239,12 +240,16 @@ export function createRemoteWriter(options: RemoteWriterOptions): RemoteWriter {
   /** For who has the turn: writes what is held and the rest of a pipe's line; true if nothing is left. */
   function finished(): boolean {
     if (!writeHeld()) return false
-    if (own.pending()) own.append('')
-    return !own.pending()
+    if (isStuck()) own.append('')
+    return !isStuck()
+  }
+
+  function isStuck(): boolean {
+    return own.pending() || own.owed !== ''
   }
 
   function giveUp(certain: boolean): void {
-    const lost = held.lines() + (own.pending() ? 1 : 0)
+    const lost = held.lines() + linesIn(own.owed) + (own.pending() ? 1 : 0)
     held.clear()
     release()
     if (lost > 0) options.onLoss?.(lost, certain)
@@ -319,7 +324,10 @@ export function createRemoteWriter(options: RemoteWriterOptions): RemoteWriter {
       held.empty ? Promise.resolve() : new Promise((resolve) => waiters.push(() => resolve(undefined))),
     close,
     lines: held.lines,
-    pending: () => alone && (!held.empty || own.pending()),
+    pending: () => alone && (!held.empty || isStuck()),
+    get owed() {
+      return own.owed
+    },
     get units() {
       return held.units
     },

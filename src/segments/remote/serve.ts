@@ -64,7 +64,7 @@ export function serveWrites(orders: WriteOrders, port: MessagePort): void {
     const taken = writer.append(from === 0 ? lines : lines.slice(from))
     // At once: what the other side takes over must be in a file that is there.
     writer.verify()
-    if (writer.pending()) {
+    if (writer.pending() || writer.owed !== '') {
       replaceWriter()
       return false
     }

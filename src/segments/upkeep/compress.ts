@@ -1,10 +1,11 @@
 import { Buffer } from 'node:buffer'
-import { constants, promises as fs } from 'node:fs'
+import { promises as fs } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
 import { compressor, decompressor } from '../compression.ts'
 import { COMPRESSED, type Compression, movingName, parseDoneName, temporaryName } from '../names.ts'
 import { giveDoneName } from '../write/done.ts'
+import { type FileHandle, openRegular } from './regular.ts'
 import { codeOf, isSame, moveToFree, removeFile, type Seen, syncDirectory } from './remove.ts'
 
 /** A done file to compress, and what it was when it was found settled. */
@@ -29,10 +30,10 @@ export type CompressResult =
   | { readonly outcome: 'changed' | 'gone' | 'renamed' | 'cancelled' }
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
 
-export type FileHandle = Awaited<ReturnType<typeof fs.open>>
-
 const CHUNK = 256 * 1024
 const PERMISSIONS = 0o777
+// A link, a socket or a device, a FIFO or a directory.
+const IRREGULAR = new Set(['ELOOP', 'ENXIO', 'irregular'])
 
 /**
  * Compresses a done file. Never throws, and can be killed at any moment: the copy is hidden until it is whole and
@@ -42,8 +43,7 @@ const PERMISSIONS = 0o777
 export async function compressFile(job: CompressJob, signal?: AbortSignal): Promise<CompressResult> {
   let source: FileHandle | undefined
   try {
-    // What a link points to is somebody else's.
-    source = await fs.open(fileOf(job), constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    source = await openRegular(fileOf(job))
     return await compressOpen(job, source, signal)
   } catch (error) {
     const code = codeOf(error)
@@ -71,11 +71,12 @@ async function compressOpen(
   const { mode, uid, gid, atimeMs } = await source.stat()
   const copy = await fs.open(hidden, 'wx', mode & PERMISSIONS)
   try {
-    await copy.chmod(mode & PERMISSIONS)
+    // What the umask took. Node's permission model refuses it; then the copy has less, never more.
+    await copy.chmod(mode & PERMISSIONS).catch(() => {})
     // Only root may give a file away, and only root has to.
     await copy.chown(uid, gid).catch(() => {})
     await writeCopy(source, copy, job, signal)
-    await copy.utimes(atimeMs / 1000, job.mtimeMs / 1000)
+    await setTimes(copy, hidden, atimeMs / 1000, job.mtimeMs / 1000)
     await copy.sync()
     if (!isSame(await source.stat(), job)) return { outcome: 'changed' }
     if (!(await moveToFree(hidden, target)) && !(await replace(hidden, target, source, job)))
@@ -102,6 +103,14 @@ async function writeCopy(
     },
     { ...(signal === undefined ? {} : { signal }) },
   )
+}
+
+/** Node's permission model may allow it by name only. Without it the file counts as younger, and is kept longer. */
+async function setTimes(copy: FileHandle, hidden: string, atime: number, mtime: number): Promise<void> {
+  await copy
+    .utimes(atime, mtime)
+    .catch(() => fs.lutimes(hidden, atime, mtime))
+    .catch(() => {})
 }
 
 /** Not a stream of the handle: that would keep the handle from closing until the stream is closed. */
@@ -132,10 +141,10 @@ async function replace(
 async function isTaken(target: string, source: FileHandle, job: CompressJob): Promise<boolean> {
   let handle: FileHandle
   try {
-    handle = await fs.open(target, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+    handle = await openRegular(target)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return false
-    if (codeOf(error) === 'ELOOP') return true
+    if (IRREGULAR.has(codeOf(error))) return true
     throw error
   }
   try {

@@ -1,4 +1,4 @@
-import { promises as fs } from 'node:fs'
+import { promises as fs, type Stats } from 'node:fs'
 import { movingName, temporaryName } from '../names.ts'
 
 /** What a file was when it was looked at; another inode, size or time of writing is another file. */
@@ -12,12 +12,16 @@ export function isSame(a: Seen, b: Seen): boolean {
   return a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs
 }
 
+function isSameFile(found: Stats, seen: Seen): boolean {
+  return found.isFile() && isSame(found, seen)
+}
+
 export function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? 'unknown'
 }
 
 /**
- * Removes a file only if it is still what it was. It is renamed first to a name that nobody else has, so that what
+ * Removes a file only if it is still what it was; what is no regular file never is. It is renamed first to a name that nobody else has, so that what
  * is looked at last is what is unlinked; what turns out to be another file gets its name back.
  *
  * @param live the live file of its family
@@ -30,13 +34,13 @@ export async function removeFile(
 ): Promise<'removed' | 'changed' | 'gone'> {
   const hidden = temporaryName(file)
   try {
-    if (!isSame(await fs.lstat(file), seen)) return 'changed'
+    if (!isSameFile(await fs.lstat(file), seen)) return 'changed'
     if (!(await hide(file, hidden))) return 'removed'
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return 'gone'
     throw error
   }
-  if (isSame(await fs.lstat(hidden), seen)) {
+  if (isSameFile(await fs.lstat(hidden), seen)) {
     await fs.unlink(hidden)
     return 'removed'
   }

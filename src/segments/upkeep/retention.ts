@@ -84,15 +84,17 @@ function bytesOf(files: readonly FamilyFile[]): number {
 function deletionsOf(input: PlanInput, done: readonly DoneFile[]): Deletion[] {
   const { policy, keep, now, isUnread, space } = input
   const deletions: Deletion[] = []
-  const gone = new Set<FamilyFile>()
+  // With those that go once they have settled, such as a copy that has just been compressed: no newer one goes in
+  // their place.
+  const leaving = new Set<FamilyFile>()
 
   function remove(file: FamilyFile, reason: DeletionReason, unread: boolean): void {
-    gone.add(file)
-    deletions.push({ file, reason, unread })
+    leaving.add(file)
+    if (file.settled) deletions.push({ file, reason, unread })
   }
 
   function removeRead(file: FamilyFile, reason: DeletionReason): void {
-    if (file.settled && !gone.has(file) && !isUnread(file.name)) remove(file, reason, false)
+    if (!leaving.has(file) && !isUnread(file.name)) remove(file, reason, false)
   }
 
   /** Deletes until `excess` bytes are gone: what has been read first, and the rest if it must be. */
@@ -101,7 +103,7 @@ function deletionsOf(input: PlanInput, done: readonly DoneFile[]): Deletion[] {
     for (const unread of [false, true]) {
       for (const file of done) {
         if (left <= 0) return
-        if (!file.settled || gone.has(file) || isUnread(file.name) !== unread) continue
+        if (leaving.has(file) || isUnread(file.name) !== unread) continue
         remove(file, reason, unread)
         left -= file.size
       }
@@ -114,10 +116,10 @@ function deletionsOf(input: PlanInput, done: readonly DoneFile[]): Deletion[] {
   }
   if (policy.count !== undefined) for (const file of beyond(done, policy.count)) removeRead(file, 'count')
   if (policy.size !== undefined)
-    force('size', bytesOf(done) + input.liveBytes - bytesOf([...gone]) - policy.size)
+    force('size', bytesOf(done) + input.liveBytes - bytesOf([...leaving]) - policy.size)
   if (policy.free !== undefined && space !== undefined) {
     const wanted = 'bytes' in policy.free ? policy.free.bytes : policy.free.share * space.total
-    force('free', wanted - space.available - bytesOf([...gone]))
+    force('free', wanted - space.available - bytesOf([...leaving]))
   }
   return deletions
 }

@@ -1,8 +1,8 @@
-import { promises as fs } from 'node:fs'
 import { builtin } from '../../config/builtin.ts'
 import { decompressor } from '../compression.ts'
 import type { Compression } from '../names.ts'
 import { read } from './compress.ts'
+import { openRegular } from './regular.ts'
 
 /** How far a reader has come in a file that it has not read to its end. */
 export interface Unread {
@@ -24,7 +24,7 @@ export async function countLines(
   compression: Compression | undefined,
   offset: number,
 ): Promise<number> {
-  const handle = await fs.open(file, 'r')
+  const handle = await openRegular(file)
   let at = 0
   let lines = 0
   const count = async (chunks: AsyncIterable<Buffer>): Promise<void> => {

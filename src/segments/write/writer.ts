@@ -2,7 +2,7 @@ import { fdatasync, fdatasyncSync, writeSync } from 'node:fs'
 import { hiddenName } from '../names.ts'
 import { scratchFor } from '../scratch.ts'
 import { outsideScopes } from '../timers.ts'
-import { moveAside } from './done.ts'
+import { createMover } from './done.ts'
 import { createLiveFile, sleepOneMs } from './live-file.ts'
 import { tryLock } from './lock.ts'
 import { createPipeWriter } from './pipe.ts'
@@ -54,8 +54,10 @@ export interface Writer {
   /** Leaves the file; the next append opens what the path names then. Never throws. */
   reopen(): void
   close(): void
-  /** True while something that `append` took waits: the rest of a pipe's line, lines to be written again. */
+  /** True while the rest of a line that `append` took waits: for a pipe, whose lines can be long. */
   pending(): boolean
+  /** Lines that `append` took, which went away with a file that was removed and could not be written again yet. */
+  readonly owed: string
   /** True while a pipe's reader is there and does not read. */
   readonly full: boolean
   /** Bytes written. */
@@ -82,6 +84,7 @@ const ROTATION_RETRY_MS = 1000
 export function createWriter(options: WriterOptions): Writer {
   const { path, mode, rotation, now } = options
   const lock = hiddenName(path, 'lock')
+  const mover = createMover(path, mode, rotation.labelAt)
   const pipe = createPipeWriter()
   const file = createLiveFile({
     path,
@@ -92,13 +95,17 @@ export function createWriter(options: WriterOptions): Writer {
     synced: options.synced === true,
     onBegun(size, writtenAtMs) {
       rotation.opened(size, writtenAtMs, now())
-      options.onOpened?.()
+      tellLater.push(() => options.onOpened?.())
     },
     onPipe: pipe.reopened,
-    onShared: () => options.onShared?.(),
+    onShared() {
+      if (!shared) tellLater.push(() => options.onShared?.())
+      shared = true
+    },
   })
   // Lines that went away with a file, to be written again.
   let again = ''
+  let shared = false
   // How far the present append has come; what was written before a failure counts.
   let done = 0
   let bytes = 0
@@ -129,25 +136,26 @@ export function createWriter(options: WriterOptions): Writer {
   /** One of the processes moves the file; the others wait for that and follow. */
   function moveLive(): boolean {
     for (let look = 0; ; look++) {
-      const release = tryLock(lock, mode)
+      const held = tryLock(lock, mode)
       try {
         const named = file.isNamed()
         // Whoever has held the lock for that long stands still. He is passed: it is there for order alone.
-        const moved = named && (release !== undefined || look === LOCK_LOOKS) && move()
+        const passing = held === undefined && look === LOCK_LOOKS
+        const moved = named && (held !== undefined || passing) && move(passing || held?.broken === true)
         if (moved || !named) {
           file.leave()
           file.look()
           return moved
         }
       } finally {
-        release?.()
+        held?.release()
       }
       sleepOneMs()
     }
   }
 
-  function move(): boolean {
-    const name = moveAside(path, rotation.label, mode, rotation.labelAt)
+  function move(careful: boolean): boolean {
+    const name = mover.move(rotation.label, careful)
     if (name === undefined) return false
     rotated++
     tellLater.push(() => options.onRotated?.(name))
@@ -200,19 +208,34 @@ export function createWriter(options: WriterOptions): Writer {
       error = failure as NodeJS.ErrnoException
       // Opened again at the next try: the descriptor may be what is broken, and the end is looked at anew.
       file.leave()
-    }
-    const tell = tellLater
-    if (tell.length > 0) {
-      tellLater = []
-      for (const one of tell) one()
+      again += file.takeBack()
     }
     return result
+  }
+
+  function tell(): void {
+    if (tellLater.length === 0) return
+    const told = tellLater
+    tellLater = []
+    for (const one of told) one()
   }
 
   function append(lines: string): number {
     done = 0
     attempt(() => appendAll(lines), undefined)
-    return done
+    // Who is told may append something himself.
+    const taken = done
+    tell()
+    return taken
+  }
+
+  function rotate(): boolean {
+    const rotated = attempt(() => {
+      file.look()
+      return file.movable && file.size > 0 && moveLive()
+    }, false)
+    tell()
+    return rotated
   }
 
   function sync(): boolean {
@@ -257,16 +280,15 @@ export function createWriter(options: WriterOptions): Writer {
   return {
     append,
     verify,
-    rotate: () =>
-      attempt(() => {
-        file.look()
-        return file.movable && file.size > 0 && moveLive()
-      }, false),
+    rotate,
     sync,
     syncLater,
     reopen,
     close: reopen,
-    pending: () => again !== '' || pipe.pending(),
+    pending: pipe.pending,
+    get owed() {
+      return again
+    },
     get full() {
       return pipe.full
     },

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { giveDoneName, moveAside } from '../../../src/segments/write/done.ts'
+import { createMover, giveDoneName } from '../../../src/segments/write/done.ts'
 import { tryLock } from '../../../src/segments/write/lock.ts'
 import { createRotation } from '../../../src/segments/write/rotation.ts'
 import { createWriter, type WriterOptions } from '../../../src/segments/write/writer.ts'
@@ -267,19 +267,32 @@ describe('rotated files', () => {
   it('take the next name where another process was faster, and leave nothing behind', () => {
     const directory = temporaryDirectory()
     const path = join(directory, 'app.log')
-    writeFileSync(join(directory, 'app-2026-11-21.001.log'), 'theirs\n')
-    writeFileSync(join(directory, 'app-2026-11-21.002.log.gz'), 'compressed')
-    writeFileSync(path, 'ours\n')
-    expect(moveAside(path, '2026-11-21', 0o640, () => '2026-11-21')).toBe(
-      join(directory, 'app-2026-11-21.003.log'),
+    const { move } = createMover(path, 0o640, () => '2026-11-21')
+    const put = (name: string) => writeFileSync(join(directory, name), name)
+    put('app-2026-11-21.001.log')
+    put('app-2026-11-21.002.log.gz')
+    put('app.log')
+    expect(move('2026-11-21', false)).toBe(join(directory, 'app-2026-11-21.003.log'))
+    expect(move('2026-11-21', false)).toBeUndefined()
+    // Behind what it remembers, compressed or not; and far ahead of it.
+    put('app-2026-11-21.004.log.zst')
+    put('app.log')
+    expect(move('2026-11-21', false)).toBe(join(directory, 'app-2026-11-21.005.log'))
+    for (let n = 6; n < 60; n++) put(`app-2026-11-21.${String(n).padStart(3, '0')}.log`)
+    put('app.log')
+    expect(move('2026-11-21', false)).toBe(join(directory, 'app-2026-11-21.060.log'))
+    expect(readdirSync(directory)).toHaveLength(60)
+    expect(readFileSync(join(directory, 'app-2026-11-21.060.log'), 'utf8')).toBe('app.log')
+  })
+
+  it('do not count on from a number that nobody could have made', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    for (const name of ['app-2026-11-21.999999999.log', 'app-2026-11-21.99999999.log', 'app.log'])
+      writeFileSync(join(directory, name), '')
+    expect(createMover(path, 0o640, () => '').move('2026-11-21', true)).toBe(
+      join(directory, 'app-2026-11-21.001.log'),
     )
-    expect(moveAside(path, '2026-11-21', 0o640, () => '2026-11-21')).toBeUndefined()
-    expect(readdirSync(directory).sort()).toEqual([
-      'app-2026-11-21.001.log',
-      'app-2026-11-21.002.log.gz',
-      'app-2026-11-21.003.log',
-    ])
-    expect(readFileSync(join(directory, 'app-2026-11-21.003.log'), 'utf8')).toBe('ours\n')
   })
 
   it('are made without hard links too', () => {
@@ -297,12 +310,12 @@ describe('rotated files', () => {
     const lock = join(directory, '.app.log.lock')
     const { writer, path } = writerAt(directory, '2026-11-21T10:00:00Z', { maxSize: 3 })
     writer.append('a\n')
-    const release = tryLock(lock, 0o640)
+    const held = tryLock(lock, 0o640)
     expect(tryLock(lock, 0o640)).toBeUndefined()
     // While it waits, the one who has the lock rotates.
     let looks = 0
     const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
-      if (++looks === 5) moveAside(path, '2026-11-21', 0o640, () => '2026-11-21')
+      if (++looks === 5) createMover(path, 0o640, () => '2026-11-21').move('2026-11-21', false)
       return 'timed-out'
     })
     try {
@@ -321,7 +334,7 @@ describe('rotated files', () => {
     } finally {
       wait.mockRestore()
     }
-    release?.()
+    held?.release()
     writer.close()
     expect(visible(directory)).toHaveLength(5)
   })
