@@ -5,11 +5,13 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { fileTransport } from '../../src/transports/file.ts'
 import type { TransportEvent } from '../../src/transports/transport.ts'
 import { run, withBundle } from '../faults/child.ts'
@@ -181,5 +183,117 @@ describe('files that are made', () => {
     await transport.close?.()
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(statSync(directory).mode & 0o777).toBe(0o700)
+  })
+})
+
+describe('options that are right or wrong', () => {
+  it.each(['off', 'OFF', false, Number.POSITIVE_INFINITY])('maxSize %s is no limit', async (maxSize) => {
+    const directory = temporaryDirectory()
+    const transport = fileTransport({
+      path: join(directory, 'app.log'),
+      maxSize: maxSize as string,
+      rotate: 'off',
+    })
+    for (let n = 0; n < 20; n++) transport.write(`${'x'.repeat(10_000)}\n`, 50)
+    await transport.close?.()
+    expect(visible(directory)).toEqual(['app.log'])
+  })
+
+  it.each([
+    [{ mode: 640 }, 'octal'],
+    [{ mode: 0o240 }, 'octal'],
+    [{ directoryMode: 0o600 }, 'octal'],
+    [{ path: 'logs/' }, 'path of a file'],
+    [{ path: `${'x'.repeat(201)}` }, '200 bytes'],
+    [{ path: 'app-{date}.log' }, '{instance}'],
+    [{ compress: 'yes' }, '7d'],
+    [{ retention: 'info=14' }, '30d'],
+    [{ durability: 'fsync' }, 'record'],
+  ])('%j is refused', (options, mentions) => {
+    expect(() => fileTransport({ path: 'app.log', ...options } as { path: string })).toThrow(mentions)
+  })
+})
+
+describe('what is told', () => {
+  it('may log itself: nothing is lost or broken', async () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    writeFileSync(join(directory, 'link'), 'no link')
+    const transport = fileTransport({ path, symlink: 'link', maxSize: 60 })
+    let told = 0
+    transport.attach?.({ report: ({ code }) => transport.write(`{"told":"${code}","n":${told++}}\n`, 50) })
+    for (let n = 0; n < 20; n++) transport.write(`{"n":${n}}\n`, n % 3 === 0 ? 50 : 30)
+    await transport.close?.()
+    const lines = visible(directory)
+      .filter((name) => name !== 'link')
+      .flatMap((name) => text(join(directory, name)).trimEnd().split('\n'))
+      .map((line) => JSON.parse(line) as { n: number; told?: string })
+    expect(told).toBeGreaterThan(1)
+    expect(lines.filter((line) => line.told === undefined).map(({ n }) => n)).toEqual(
+      Array.from({ length: 20 }, (_, n) => n),
+    )
+    expect(lines.filter((line) => line.told !== undefined)).toHaveLength(told)
+  })
+
+  it('says how many lines went with a file that was removed and can not be made again', async () => {
+    const directory = join(temporaryDirectory(), 'logs')
+    const events: TransportEvent[] = []
+    let remove = false
+    const transport = fileTransport({
+      path: join(directory, 'app.log'),
+      // It is asked between the look and the write.
+      now() {
+        if (remove) {
+          rmSync(directory, { recursive: true })
+          writeFileSync(directory, 'in the way')
+        }
+        remove = false
+        return Date.now()
+      },
+    })
+    transport.attach?.({ report: (event) => void events.push(event) })
+    transport.write('before\n', 50)
+    remove = true
+    for (const line of ['a\n', 'b\n', 'c\n']) transport.write(line, 30)
+    transport.flushSync?.()
+    await transport.close?.()
+    expect(events.at(-1)).toMatchObject({ code: 'dropped', dropped: 3 })
+    expect(transport.stats().dropped).toBe(3)
+  })
+})
+
+describe('a closed file', () => {
+  it('is not opened again', async () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    const transport = fileTransport({ path })
+    transport.write('a\n', 30)
+    await transport.close?.()
+    transport.rotate()
+    transport.reopen()
+    transport.write('late\n', 50)
+    await transport.close?.()
+    expect(visible(directory)).toEqual(['app.log'])
+    expect(text(path)).toBe('a\n')
+    expect(transport.stats()).toMatchObject({ records: 2, dropped: 1 })
+  })
+})
+
+describe('upkeep', () => {
+  it('looks after all files of a split one, also those that get no record', async () => {
+    const directory = temporaryDirectory()
+    const old = join(directory, 'app.debug-2025-01-01.001.log')
+    writeFileSync(old, '{}\n')
+    utimesSync(old, 1e9, 1e9)
+    const transport = fileTransport({
+      path: join(directory, 'app.log'),
+      split: true,
+      retention: 'debug=3d,info=14d,error=365d',
+      settleMs: 10,
+    })
+    transport.write('{}\n', 30)
+    await vi.waitUntil(() => !existsSync(old), { timeout: 30_000 })
+    await transport.close?.()
+    expect(transport.stats().deleted).toBe(1)
   })
 })
