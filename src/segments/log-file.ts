@@ -109,14 +109,15 @@ export function createLogFile(options: LogFileOptions): LogFile {
         const message = certain
           ? `${lines} records for ${path} were lost: it could not be written before the end.`
           : `${lines} records for ${path} may be lost: the disk did not answer before the end.`
-        report({ code: 'dropped', message, dropped: lines })
+        // A code of its own: what the batch gave up is told as well, and a code is told once a minute.
+        report({ code: 'lost', message, dropped: lines })
       },
     })
     writer = remote
   }
 
   function problemOf(error: Error): string {
-    return `can't write ${path}: ${error.message}. Records are held in memory (up to ${options.inFlightLimit} units, then the lowest levels are dropped); writing goes on by itself when it is possible again.`
+    return `can't write ${path}: ${error.message}. Records are held in memory (up to ${options.inFlightLimit} characters, then the lowest levels are dropped); writing goes on by itself when it is possible again.`
   }
 
   function append(lines: string): number {

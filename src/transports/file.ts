@@ -94,12 +94,13 @@ function oneFile(
       if (!told) return
       host.report({
         code: file.error?.code ?? 'short',
-        message: `can't write ${path}: ${cause()}. Records are held in memory (up to ${bufferLimit} units, then the lowest levels are dropped); writing goes on by itself when it is possible again.`,
+        message: `can't write ${path}: ${cause()}. Records are held in memory (up to ${bufferLimit} characters, then the lowest levels are dropped); writing goes on by itself when it is possible again.`,
       })
     },
     onLoss: tellLoss,
     onRecovered: (loss) => {
-      if (!told && loss.dropped === 0) return
+      // What a thread took is not written yet; it tells by itself when it is.
+      if ((!told || file.threaded) && loss.dropped === 0) return
       const lost = loss.dropped === 0 ? 'nothing was lost' : `${loss.dropped} records were lost`
       // The thread has told 'recovered' already, and stderr says a code once a minute.
       const code = file.threaded ? 'lost' : 'recovered'

@@ -19,6 +19,8 @@ export interface StreamTransportOptions {
 const SPEC: OptionsSpec<StreamTransportOptions> = { name: isString, level: isLevel, bufferLimit: isSize }
 const BUFFER_LIMIT = 16 * 1024 * 1024
 const RETRY_MS = 1000
+// For a stream that is slow and not dead.
+const CLOSE_WAIT_MS = 10_000
 const WARN = 40
 
 /**
@@ -130,7 +132,7 @@ export function streamTransport(stream: Writable, options: StreamTransportOption
     },
     flush,
     async close() {
-      await batch.close(RETRY_MS)
+      await batch.close(CLOSE_WAIT_MS)
       if (unwritten > 0 && !ended) await new Promise<void>((resolve) => waiters.push(resolve))
       ended = true
     },

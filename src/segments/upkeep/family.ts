@@ -43,6 +43,7 @@ export function memberReader({ path, stem }: Family): (name: string) => Member |
   function pidOf(live: string): number | undefined {
     const found = pattern?.exec(live)
     if (found === undefined || found === null) return undefined
+    // 0 is nobody's, for a stem that has no number.
     const [pid = 0, ...others] = found.slice(1).map(Number)
     return pid <= LAST_PID && others.every((other) => other === pid) ? pid : undefined
   }
@@ -80,13 +81,13 @@ function kindOf(live: string, name: string): Kind | undefined {
  * Whether a live file begins with a record of this process: a number in a name may be anybody's. Records carry it
  * as `pid`, in the ECS schema as `process.pid`. Never rejects; what can't be read proves nothing.
  */
-export async function isWrittenBy(pid: number, file: string): Promise<boolean> {
+export async function isWrittenBy(pid: number | undefined, file: string): Promise<boolean> {
   try {
     const handle = await openRegular(file)
     try {
       const head = Buffer.alloc(HEAD_BYTES)
       const { bytesRead } = await handle.read(head, 0, HEAD_BYTES, 0)
-      return new RegExp(`"(?:process\\.)?pid":${pid}[,}]`).test(head.latin1Slice(0, bytesRead))
+      return new RegExp(`"(?:process\\.)?pid":${pid}[,}]`).test(head.toString('latin1', 0, bytesRead))
     } finally {
       await handle.close().catch(() => {})
     }

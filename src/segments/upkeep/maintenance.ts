@@ -51,7 +51,7 @@ export interface MaintenanceOptions {
   readonly staleMs?: number | undefined
   /** Where processes have files of their own, one name for all of them. @default '.<name>.maintenance' */
   readonly lock?: string | undefined
-  /** Tells what readers have not read. @default as their checkpoints beside the live file say */
+  /** Tells what readers have not read. @default as their checkpoints beside each live file say */
   readonly unread?: UnreadBy | undefined
   readonly report: (event: MaintenanceEvent) => void
   /** Epoch ms. @default Date.now */
@@ -92,6 +92,7 @@ export interface Maintenance {
 }
 
 const HOUR = 60 * 60 * 1000
+const START_MS = 1000
 const DAY = 24 * HOUR
 const GB = 1024 ** 3
 const WARN_SIZE = 10 * GB
@@ -129,9 +130,14 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     get threadFile() {
       return options.threadFile === false ? undefined : (options.threadFile ?? threadFile())
     },
-    unread: options.unread ?? unreadBy(path),
+    unreadBy: (live) => options.unread ?? unreadBy(live),
     settling: createSettling(settleMs, options.leftoverMs ?? 60_000, monotonic),
-    lock: createWorkLock(options.lock ?? hiddenName(path, 'maintenance'), staleMs, monotonic),
+    lock: createWorkLock({
+      path: options.lock ?? hiddenName(path, 'maintenance'),
+      staleMs,
+      monotonic,
+      onStuck: (message) => tell('lock', message),
+    }),
     signal: stopping.signal,
     counts,
     now,
@@ -231,7 +237,11 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
 
   return {
     rotated: begin,
-    start: begin,
+    start() {
+      started = true
+      // What is old needs no second look.
+      schedule(Math.min(settleMs, START_MS))
+    },
     pass,
     async close() {
       stopping.abort()

@@ -2,11 +2,12 @@ import { promises as fs } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { CompressAfter, RetentionPolicy } from '../../config/retention.ts'
 import { after, clearTimeout } from '../timers.ts'
+import { isWrittenBy } from './family.ts'
 import { codeOf, isFull } from './remove.ts'
 import { type Plan, planRetention } from './retention.ts'
-import { type Scene, scan } from './scan.ts'
+import { type OtherFile, type Scene, scan } from './scan.ts'
 import type { Settling } from './settling.ts'
-import type { UnreadBy, UnreadMap } from './unread.ts'
+import type { Unread, UnreadBy, UnreadMap } from './unread.ts'
 import { begunIn, type WorkOptions, work } from './work.ts'
 import type { WorkLock } from './work-lock.ts'
 
@@ -16,7 +17,8 @@ export interface PassOptions extends WorkOptions {
   /** How long files are kept, in ms; undefined for ever. */
   readonly keep: number | undefined
   readonly compress: CompressAfter
-  readonly unread: UnreadBy | undefined
+  /** Asks the readers of a live file and of what came of it. */
+  readonly unreadBy: (live: string) => UnreadBy
   readonly settling: Settling
   readonly lock: WorkLock
   /** Epoch ms. */
@@ -76,7 +78,7 @@ async function tryPass(options: PassOptions): Promise<PassReport> {
 }
 
 async function look(options: PassOptions): Promise<View & { readonly later: number }> {
-  const scene = await scan(options, options.settling)
+  const scene = await withoutForeign(options, await scan(options, options.settling))
   const { path, policy, keep, compress, timeZone } = options
   const limits = { policy, keep, compress, timeZone, now: options.now() }
   const input = { ...scene, ...limits, space: await spaceFor(policy, path) }
@@ -87,6 +89,17 @@ async function look(options: PassOptions): Promise<View & { readonly later: numb
   const settled = asSettled(scene)
   const all = amountOf({ scene: settled, plan: planRetention({ ...input, ...settled, isUnread }) })
   return { scene, plan, unread, later: all - amountOf({ scene, plan }) }
+}
+
+/** Live files that are old enough to go, and that nothing shows to be another process's of ours, are left out. */
+async function withoutForeign({ path, keep, now }: PassOptions, scene: Scene): Promise<Scene> {
+  if (keep === undefined) return scene
+  const others: OtherFile[] = []
+  for (const file of scene.others) {
+    const isOld = now() - file.mtimeMs >= keep
+    if (!isOld || (await isWrittenBy(file.pid, join(dirname(path), file.name)))) others.push(file)
+  }
+  return { ...scene, others }
 }
 
 /** How much more there is to do once everything has settled. */
@@ -112,14 +125,22 @@ async function spaceFor(policy: RetentionPolicy, path: string) {
   return { available: bavail * bsize, total: blocks * bsize }
 }
 
-async function unreadIn({ path, unread, onFailure }: PassOptions, scene: Scene): Promise<UnreadMap> {
-  const paths = [...scene.done, ...scene.others].map(({ name }) => join(dirname(path), name))
-  try {
-    return (await unread?.(paths)) ?? new Map()
-  } catch (error) {
-    onFailure('tell what readers have read', { code: codeOf(error), message: (error as Error).message })
-    return new Map(paths.map((each) => [each, []]))
+/** Each process's readers have their checkpoints beside its own live file, and outlive it. */
+async function unreadIn({ path, unreadBy, onFailure }: PassOptions, scene: Scene): Promise<UnreadMap> {
+  const unread = new Map<string, readonly Unread[]>()
+  const families = new Map<string, string[]>()
+  for (const { live, name } of [...scene.done, ...scene.others])
+    families.set(live, [...(families.get(live) ?? []), join(dirname(path), name)])
+  for (const [live, paths] of families) {
+    try {
+      for (const [file, readers] of await unreadBy(join(dirname(path), live))(paths))
+        unread.set(file, readers)
+    } catch (error) {
+      onFailure('tell what readers have read', { code: codeOf(error), message: (error as Error).message })
+      for (const file of paths) unread.set(file, [])
+    }
   }
+  return unread
 }
 
 async function takeLock(lock: WorkLock): Promise<(() => Promise<void>) | undefined> {

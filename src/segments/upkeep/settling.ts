@@ -5,7 +5,7 @@ interface Marks {
   readonly ctimeMs: number
 }
 
-/** How long files have stood still, as far as this process has seen: a clock that is set changes nothing. */
+/** How long files have stood still, as far as this process has seen. */
 export interface Settling {
   /** Milliseconds after which nobody writes to a done file any more. */
   readonly settleMs: number
@@ -17,8 +17,19 @@ export interface Settling {
   look(name: string, marks: Marks): number
 }
 
-/** @param monotonic milliseconds of a clock that nobody sets */
-export function createSettling(settleMs: number, leftoverMs: number, monotonic: () => number): Settling {
+// So old a file is left alone without a second look: a process that lives for seconds may do its work too.
+const LONG_MS = 10 * 60 * 1000
+
+/**
+ * @param monotonic milliseconds of a clock that nobody sets
+ * @param now epoch ms, for files that have not changed for very long
+ */
+export function createSettling(
+  settleMs: number,
+  leftoverMs: number,
+  monotonic: () => number,
+  now: () => number = Date.now,
+): Settling {
   let before = new Map<string, Marks & { readonly since: number }>()
   let seen: typeof before = new Map()
 
@@ -30,12 +41,13 @@ export function createSettling(settleMs: number, leftoverMs: number, monotonic: 
       seen = new Map()
     },
     look(name, { ino, size, ctimeMs }) {
-      const now = monotonic()
+      const time = monotonic()
       const known = before.get(name)
       const same = known?.ino === ino && known.size === size && known.ctimeMs === ctimeMs
-      const since = same ? known.since : now
+      const long = now() - ctimeMs > LONG_MS + Math.max(settleMs, leftoverMs)
+      const since = same ? known.since : time - (long ? Math.max(settleMs, leftoverMs) : 0)
       seen.set(name, { ino, size, ctimeMs, since })
-      return now - since
+      return time - since
     },
   }
 }

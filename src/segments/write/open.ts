@@ -73,7 +73,7 @@ function withDirectory(path: string, mode: number, open: () => number): number {
 function refuseOthersLink(path: string, link: Stats): void {
   const uid = process.geteuid?.()
   if (uid === undefined || link.uid === uid || link.uid === 0) return
-  const message = `ELOOP: '${path}' is a symbolic link made by another user (uid ${link.uid}) and is not followed; make it as uid ${uid} or root, or name its target`
+  const message = `ELOOP: '${path}' is a symbolic link made by another user (uid ${link.uid}) and is not followed; have this service's user (uid ${uid}) or root make it, or name its target`
   throw Object.assign(new Error(message), { code: 'ELOOP', path })
 }
 

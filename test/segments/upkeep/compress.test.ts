@@ -93,7 +93,10 @@ describe('compressing', () => {
   it.skipIf(hasZstd())('says so where there is no zstd, and keeps the file', async () => {
     const { file, names } = doneFile(linesOf(10))
     const result = await compressFile(jobFor(file, { format: 'zstd' }))
-    expect(result).toMatchObject({ outcome: 'failed', message: 'this Node writes no zstd; from 22.15 on it does' })
+    expect(result).toMatchObject({
+      outcome: 'failed',
+      message: 'this Node writes no zstd; from 22.15 on it does',
+    })
     expect(names()).toEqual([NAME])
   })
 
@@ -233,6 +236,45 @@ describe('compressing', () => {
     expect(await running).toEqual({ outcome: 'cancelled' })
     expect(names()).toEqual([NAME])
     expect(readFileSync(file, 'utf8')).toBe(content)
+  })
+
+  it("works under Node's permission model, and gives nobody more", () => {
+    const content = linesOf(100)
+    const { directory, file, at, names } = doneFile(content)
+    chmodSync(file, 0o604)
+    const script = bundle.script(
+      'permission.mjs',
+      `import { compressFile } from './spoor.mjs'
+       process.umask(0)
+       console.log(JSON.stringify(await compressFile(JSON.parse(process.argv[2]))))`,
+    )
+    const flag = ['--permission', '--experimental-permission'].find((one) =>
+      process.allowedNodeEnvironmentFlags.has(one),
+    )
+    const child = spawnSync(
+      process.execPath,
+      [
+        ...[flag as string, '--allow-fs-read=*', `--allow-fs-write=${directory}/*`, script],
+        JSON.stringify(jobFor(file)),
+      ],
+      { encoding: 'utf8' },
+    )
+    expect(JSON.parse(child.stdout), child.stderr).toMatchObject({ outcome: 'compressed' })
+    expect(names()).toEqual([`${NAME}.gz`])
+    expect(unzipped(at(`${NAME}.gz`))).toBe(content)
+    expect(statSync(at(`${NAME}.gz`)).mode & ~0o604 & 0o777).toBe(0)
+    expect(Math.abs(statSync(at(`${NAME}.gz`)).mtimeMs - WRITTEN * 1000)).toBeLessThan(1)
+  })
+
+  it('keeps the times where they can be set by name alone', async () => {
+    const { file, at, directory } = doneFile(linesOf(10))
+    const probe = await fs.promises.open(directory, 'r')
+    const handles = Object.getPrototypeOf(probe)
+    await probe.close()
+    const denied = Object.assign(new Error('disabled'), { code: 'ERR_ACCESS_DENIED' })
+    vi.spyOn(handles, 'utimes').mockRejectedValue(denied)
+    expect(await compressFile(jobFor(file))).toMatchObject({ outcome: 'compressed' })
+    expect(Math.abs(statSync(at(`${NAME}.gz`)).mtimeMs - WRITTEN * 1000)).toBeLessThan(1)
   })
 
   it('leaves no half copy behind on a disk that is full', () => {

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import fs, {
   appendFileSync,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -22,6 +23,8 @@ import {
   type MaintenanceEvent,
   type MaintenanceOptions,
 } from '../../../src/segments/upkeep/maintenance.ts'
+import { removeFile } from '../../../src/segments/upkeep/remove.ts'
+import { countLines } from '../../../src/segments/upkeep/unread.ts'
 import { bundleOf } from '../../support/bundle.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 
@@ -64,6 +67,10 @@ function familyWith(options: Partial<MaintenanceOptions> & { policy?: string } =
 
 const done = (daysAgo: number, sequence = 1) =>
   `app-${new Date(NOW - daysAgo * DAY).toISOString().slice(0, 10)}.${String(sequence).padStart(3, '0')}.log`
+
+function makeFifo(path: string): void {
+  execFileSync('mkfifo', [path])
+}
 
 const LOOK_ALIKES = [
   ...[
@@ -238,16 +245,6 @@ describe('maintenance', () => {
     expect(codes()).toEqual(['zstd'])
   })
 
-  it('knows the families of a path with a process id, and leaves live files that are in use', async () => {
-    const { add, names, maintenance } = familyWith({ policy: '2d', stem: /app\.\d+/ })
-    for (const name of ['app.7.log', 'app.8.log', 'app.x.log', 'app.log.7']) add(name, 'x', 3)
-    add('app.9.log')
-    add('app.7-2026-11-01.001.log.gz', 'x', 20)
-    add('app.7x-2026-11-01.001.log', 'x', 20)
-    expect(await maintenance.pass()).toMatchObject({ deleted: 3 })
-    expect(names()).toEqual(['app.7x-2026-11-01.001.log', 'app.9.log', 'app.log.7', 'app.x.log'])
-  })
-
   it('reports a failure, loses nothing, and tries again', async () => {
     const { add, names, at, maintenance, codes } = familyWith({ policy: '1d', compress: { files: 0 } })
     add(done(3), 'x', 3)
@@ -349,6 +346,91 @@ describe('what a crash has left', () => {
     expect(names()).toEqual([`${done(1)}.gz`])
     expect(gunzipSync(readFileSync(at(`${done(1)}.gz`))).toString()).toBe('one\ntwo\n')
   })
+})
+
+describe('what else has one of its names', () => {
+  it('a FIFO in the place of a compressed file holds nothing up', async () => {
+    const { at, add, names, maintenance, codes } = familyWith({ compress: { files: 0 } })
+    add(done(2), 'kept\n')
+    makeFifo(at(`${done(2)}.gz`))
+    await maintenance.pass()
+    await maintenance.pass()
+    expect(names()).toEqual([`${done(2)}.gz`, `${done(2, 2)}.gz`])
+    expect(gunzipSync(readFileSync(at(`${done(2, 2)}.gz`))).toString()).toBe('kept\n')
+    expect(codes()).toEqual([])
+  })
+
+  it.each([
+    ['a directory', (lock: string) => mkdirSync(lock)],
+    ['a FIFO', makeFifo],
+    ['a link to nowhere', (lock: string) => symlinkSync('/no/such/file', lock)],
+  ])('%s in the place of its lock stays, is told once, and the work is done', async (_, make) => {
+    let clock = 0
+    const { at, add, names, maintenance, codes } = familyWith({ policy: 'count=1', monotonic: () => clock++ })
+    make(at('.app.log.maintenance'))
+    const { ino } = lstatSync(at('.app.log.maintenance'))
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'done' })
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'idle' })
+    for (const daysAgo of [3, 2, 1]) add(done(daysAgo))
+    clock += 1000
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'done', deleted: 2 })
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'idle' })
+    expect(names()).toEqual(['.app.log.maintenance', done(1)])
+    expect(lstatSync(at('.app.log.maintenance')).ino).toBe(ino)
+    expect(codes()).toEqual(['lock'])
+  })
+
+  it('a lock that can not be removed is told once, and the work is done', async () => {
+    let clock = 0
+    const { add, names, maintenance, codes, events } = familyWith({
+      policy: 'count=1',
+      monotonic: () => clock++,
+    })
+    const lock = add('.app.log.maintenance', '')
+    add(done(2))
+    add(done(1))
+    const { rename } = fs.promises
+    vi.spyOn(fs.promises, 'rename').mockImplementation(async (from, to) => {
+      if (from === lock) throw Object.assign(new Error('EPERM: immutable'), { code: 'EPERM' })
+      return rename(from, to)
+    })
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'busy', deleted: 0 })
+    clock += 1000
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'done', deleted: 1, failures: 0 })
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'idle' })
+    add(done(0))
+    clock += 1000
+    expect(await maintenance.pass()).toMatchObject({ outcome: 'done', deleted: 1 })
+    expect(names()).toEqual(['.app.log.maintenance', done(0)])
+    expect(codes()).toEqual(['lock'])
+    expect(events[0]?.message).toContain('immutable')
+  })
+
+  it('removes only regular files', async () => {
+    const { at } = familyWith()
+    mkdirSync(at('directory'))
+    writeFileSync(at('directory/inside'), '')
+    makeFifo(at('fifo'))
+    for (const name of ['directory', 'fifo'])
+      expect(await removeFile(at(name), lstatSync(at(name)), at('app.log'))).toBe('changed')
+    expect(readdirSync(at('')).sort()).toEqual(['directory', 'fifo'])
+    await expect(countLines(at('fifo'), undefined, 0)).rejects.toMatchObject({ code: 'irregular' })
+  })
+})
+
+it('a settle time of a month makes no pass after the other', async () => {
+  const { add, names, maintenance } = familyWith({ policy: '1d', settleMs: 30 * DAY })
+  add(done(3), 'x', 3)
+  const readdir = vi.spyOn(fs.promises, 'readdir')
+  const pass = maintenance.pass()
+  maintenance.start()
+  await vi.waitFor(() => expect(readdir).toHaveBeenCalledTimes(1))
+  // What Node takes for a timer of 1 ms would fire before these.
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setTimeout(resolve, 5))
+  expect(readdir).toHaveBeenCalledTimes(1)
+  await maintenance.close()
+  expect(await pass).toMatchObject({ outcome: 'stopped' })
+  expect(names()).toEqual([done(3)])
 })
 
 describe('two at once', () => {

@@ -57,6 +57,32 @@ describe('a retention plan', () => {
     expect(later.nextAt).toBe(NOW + 1)
   })
 
+  it('takes the oldest names, whatever was written or compressed when', () => {
+    const files = [
+      done(3, 2, { mtimeMs: NOW, suffix: '.gz' }),
+      done(3, 10, { mtimeMs: NOW + DAY }),
+      done(2, 1, { mtimeMs: 0 }),
+      done(1, 1, { mtimeMs: 1 }),
+    ]
+    const oldest = ['app-2026-11-18.002.log.gz', 'app-2026-11-18.010.log']
+    const space = { available: 0, total: 1e9 }
+    expect(plan(files, { count: 2 }).deleted).toEqual(oldest.map((name) => `${name} count`))
+    expect(plan(files, { size: 200 }).deleted).toEqual(oldest.map((name) => `${name} size`))
+    expect(plan(files, { free: { bytes: 200 } }, { space }).deleted).toEqual(
+      oldest.map((name) => `${name} free`),
+    )
+  })
+
+  it('deletes no newer file in the place of one that has just been compressed', () => {
+    const files = [done(3, 1, { suffix: '.gz', settled: false }), done(2), done(1)]
+    const space = { available: 0, total: 1e9 }
+    expect(plan(files, { size: 200 }).deleted).toEqual([])
+    expect(plan(files, { free: { bytes: 100 } }, { space }).deleted).toEqual([])
+    expect(plan(files, { size: 100 }).deleted).toEqual(['app-2026-11-19.001.log size'])
+    const goesByAge = [done(3, 1, { mtimeMs: NOW }), done(2, 1, { settled: false })]
+    expect(plan(goesByAge, { size: 100 }, { keep: 2 * DAY }).deleted).toEqual([])
+  })
+
   it('takes no file for older than its name says, and none for old when the clock is set back', () => {
     const touched = done(1, 1, { mtimeMs: 0 })
     expect(plan([touched], {}, { keep: 1.5 * DAY + 1 }).deleted).toEqual([])
@@ -181,7 +207,7 @@ describe('a retention plan', () => {
       fc.property(unique, bound, bound, days, days, (given, size, count, keepDays, age) => {
         const files = given.map((each) => done(each.daysAgo, each.sequence, each))
         const unread = new Set(files.filter((_, i) => given[i]?.unread).map(({ name }) => name))
-        const found = planRetention({
+        const input: PlanInput = {
           done: files,
           others: [],
           liveBytes: 10,
@@ -191,7 +217,8 @@ describe('a retention plan', () => {
           now: NOW,
           timeZone: 'utc',
           isUnread: (name) => unread.has(name),
-        })
+        }
+        const found = planRetention(input)
         const gone = found.deletions.map((each) => each.file)
         expect(new Set(gone).size).toBe(gone.length)
         expect(gone.every(({ settled }) => settled)).toBe(true)
@@ -206,6 +233,9 @@ describe('a retention plan', () => {
         }
         const last = found.deletions.filter(({ reason }) => reason === 'size').at(-1)
         if (last !== undefined) expect(found.bytes + last.file.size).toBeGreaterThan(size as number)
+        const settled = planRetention({ ...input, done: files.map((each) => ({ ...each, settled: true })) })
+        const goneThen = settled.deletions.map((each) => each.file.name)
+        expect(goneThen).toEqual(expect.arrayContaining(gone.map(({ name }) => name)))
         if (keepDays === undefined && size === undefined && count === undefined) expect(gone).toEqual([])
       }),
       { numRuns },
