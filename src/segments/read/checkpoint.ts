@@ -1,14 +1,18 @@
-import { open, readdir, readFile, rename, unlink } from 'node:fs/promises'
+import { Buffer } from 'node:buffer'
+import { open, readdir, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
 import { hiddenName, isTemporaryName, parseDoneName, temporaryName } from '../names.ts'
 import type { Unread, UnreadBy } from '../upkeep/unread.ts'
 import { type Place, parsePlace } from './identity.ts'
 import { listSegments } from './listing.ts'
+import { openRegular } from './regular.ts'
 import { resume } from './resume.ts'
 
 const VERSION = 1
 const MODE = 0o640
+/** 1 MiB: a place takes about 200 bytes, and there is one for each of a few hundred files at most. */
+const MAX_BYTES = 1024 * 1024
 const NAME = /^[A-Za-z0-9_-]{1,64}$/
 const SUFFIX = '.checkpoint'
 
@@ -31,21 +35,42 @@ export interface Checkpoint {
    * in files that were rotated a moment before. Undefined if the file is missing or can't be used.
    */
   readonly places: readonly Place[] | undefined
-  /** Why it can't be used: 'torn', 'foreign version', 'missing', or what the file system said. */
+  /**
+   * Why it can't be used: 'torn', 'of version 2, not 1', 'larger than 1 MiB', 'no regular file', 'missing', or
+   * what the file system said.
+   */
   readonly reason: string | undefined
 }
 
 /** Reads a checkpoint. Never throws. */
 export async function readCheckpoint(path: string, name: string): Promise<Checkpoint> {
   try {
-    const text = await readFile(checkpointPath(path, name), 'utf8')
-    const places = parse(text)
+    const text = await readText(checkpointPath(path, name))
+    const places = text === undefined ? 'larger than 1 MiB' : parse(text)
     return typeof places === 'string'
       ? { name, places: undefined, reason: places }
       : { name, places, reason: undefined }
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     return { name, places: undefined, reason: code === 'ENOENT' ? 'missing' : message }
+  }
+}
+
+/** What a checkpoint's file holds; undefined if that is more than one of ours ever does. */
+async function readText(file: string): Promise<string | undefined> {
+  const { handle, stats } = await openRegular(file, false)
+  try {
+    if (stats.size > MAX_BYTES) return undefined
+    const bytes = Buffer.alloc(stats.size)
+    let length = 0
+    while (length < bytes.length) {
+      const { bytesRead } = await handle.read(bytes, length, bytes.length - length, length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    return bytes.toString('utf8', 0, length)
+  } finally {
+    await handle.close()
   }
 }
 

@@ -5,9 +5,10 @@ import type { Track } from './drain.ts'
 import { fingerprint, HEAD_BYTES, type Place, placeAt, sameInode } from './identity.ts'
 import type { Ledger } from './ledger.ts'
 import type { Batch } from './lines.ts'
-import { inodeOf, type Segment, statOf } from './listing.ts'
+import { inodeOf, statOf } from './listing.ts'
 import { createPlan } from './plan.ts'
 import type { ReaderProblem } from './problems.ts'
+import { createRecentFiles } from './recent.ts'
 import type { Step } from './resume.ts'
 import { type SeenFile, seenFile } from './seen.ts'
 import { openSource, type Source } from './source.ts'
@@ -38,13 +39,6 @@ export interface FollowingOptions {
   readonly pause: () => Promise<void>
 }
 
-/** A file that was rotated, of which a late flush of another process may still come. */
-interface Recent {
-  readonly track: Track
-  state: string
-  since: number
-}
-
 export interface Following {
   run(): AsyncGenerator<Batch, void, void>
   /** Bytes on disk that are known and not read. */
@@ -59,7 +53,6 @@ const MISMATCHES = 20
 /** Goes through a log's files in order, and on with the live one. */
 export function createFollowing(options: FollowingOptions): Following {
   const { path, follow, counts, ledger, drain, tell, isClosed } = options
-  let recent: Recent[] = []
   let current: Track | undefined
   let liveSize = 0
   let mismatches = 0
@@ -67,6 +60,8 @@ export function createFollowing(options: FollowingOptions): Following {
   const open = new Set<Source>()
 
   const plan = createPlan({ path, begin: options.begin, tell: tellOfPlan })
+  const { settleMs, now } = options
+  const recent = createRecentFiles({ settleMs, now, drain, statOpen, leave, isClosed })
 
   function tellOfPlan(problem: ReaderProblem): void {
     if (problem.code === 'missing') counts.missing++
@@ -85,7 +80,7 @@ export function createFollowing(options: FollowingOptions): Following {
   async function openTrack(step: Step): Promise<Track | undefined> {
     const { segment } = step
     try {
-      const source = await openSource(segment.file, segment.compression)
+      const source = await openSource(segment)
       open.add(source)
       if (!sameInode(inodeOf(source.stats), segment) && ++mismatches <= MISMATCHES) {
         await close(source)
@@ -93,7 +88,7 @@ export function createFollowing(options: FollowingOptions): Following {
         return undefined
       }
       mismatches = 0
-      await forgetRecent(segment)
+      await recent.forget(segment)
       return trackOf(step, source, await source.head())
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
@@ -105,16 +100,6 @@ export function createFollowing(options: FollowingOptions): Following {
       // The live one is tried again at the next look.
       if (segment.kind !== 'live') plan.add(seenFile(segment, segment.key, Buffer.alloc(0), 0))
       return undefined
-    }
-  }
-
-  /** A file that was away for a moment and is live again is not read twice. */
-  async function forgetRecent(segment: Segment): Promise<void> {
-    const same = recent.filter((one) => sameInode(one.track.seen, segment))
-    recent = recent.filter((one) => !same.includes(one))
-    for (const one of same) {
-      if (one.track.entry !== undefined) one.track.entry.closed = true
-      await close(one.track.source)
     }
   }
 
@@ -139,6 +124,15 @@ export function createFollowing(options: FollowingOptions): Following {
   async function shut(track: Track): Promise<void> {
     const done = track.segment.kind !== 'live' || follow
     if (track.partial > 0 && track.failure === undefined && done && !isClosed()) counts.torn++
+    if (track.entry !== undefined) track.entry.closed = true
+    await close(track.source)
+  }
+
+  async function leave(track: Track, isOver: boolean): Promise<void> {
+    if (isOver) {
+      tellOfFailure(track)
+      return shut(track)
+    }
     if (track.entry !== undefined) track.entry.closed = true
     await close(track.source)
   }
@@ -183,35 +177,14 @@ export function createFollowing(options: FollowingOptions): Following {
     }
     const young = segment.kind === 'live' || Date.now() - segment.changedAt < OLD_MS
     if (!follow || segment.compression !== undefined || failure !== undefined || !young) return shut(track)
-    recent.push({ track, state: '', since: options.now() })
-  }
-
-  /** Late lines of rotated files. */
-  async function* lookAtRecent(): AsyncGenerator<Batch, void, void> {
-    for (const one of [...recent]) {
-      const stats = await statOpen(one.track)
-      const state = `${stats?.size} ${stats?.ctimeMs}`
-      const changed = state !== one.state
-      if (changed) {
-        one.state = state
-        one.since = options.now()
-        yield* drain(one.track)
-      }
-      const { failure } = one.track
-      if (failure !== undefined || (!changed && options.now() - one.since >= options.settleMs)) {
-        recent = recent.filter((other) => other !== one)
-        tellOfFailure(one.track)
-        await shut(one.track)
-      }
-      if (isClosed()) return
-    }
+    recent.add(track)
   }
 
   /** The live file until another has its name. Its track may be another one then: after a truncation. */
   async function* followLive(): AsyncGenerator<Batch, void, void> {
     let state = ''
     while (current !== undefined && !isClosed()) {
-      yield* lookAtRecent()
+      yield* recent.look()
       const track = current
       const present = await statOf(path)
       const stats = await statOpen(track)
@@ -281,7 +254,7 @@ export function createFollowing(options: FollowingOptions): Following {
         const step = plan.next()
         if (step === undefined) {
           if (!follow) return
-          yield* lookAtRecent()
+          yield* recent.look()
           await options.pause()
           if (!isClosed()) await plan.renewIfChanged()
           continue
@@ -292,6 +265,7 @@ export function createFollowing(options: FollowingOptions): Following {
         if (follow && step.segment.kind === 'live') yield* followLive()
         const failed = current?.failure !== undefined
         if (current !== undefined) await finish(current)
+        yield* recent.trim()
         if (follow && failed) await options.pause()
         if (follow && plan.isEmpty) await plan.renew()
       }

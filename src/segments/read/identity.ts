@@ -56,6 +56,11 @@ export function sameInode(a: Inode, b: Inode): boolean {
   return a.dev === b.dev && a.ino === b.ino
 }
 
+/** What two inodes share if they are the same, for a Map. */
+export function inodeKey({ dev, ino }: Pick<Inode, 'dev' | 'ino'>): string {
+  return `${dev}:${ino}`
+}
+
 /** Whether the inode was certainly made at the same moment, so that it has not been another file's meanwhile. */
 export function sameBirth(a: Inode, b: Inode): boolean {
   return a.birth !== 0 && a.birth === b.birth

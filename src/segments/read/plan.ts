@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { dirname } from 'node:path'
-import { type Place, sameInode } from './identity.ts'
-import { listSegments, type Segment, statOf } from './listing.ts'
+import { inodeKey, type Place } from './identity.ts'
+import { lookAround, type Segment, statOf } from './listing.ts'
 import type { ReaderProblem } from './problems.ts'
 import { everything, resume, type Step } from './resume.ts'
 import { createSeen, type SeenFile } from './seen.ts'
@@ -11,7 +11,7 @@ export interface PlanOptions {
   readonly path: string
   /** Where to begin; undefined for the oldest file. */
   readonly begin: readonly Place[] | 'end' | undefined
-  /** Told of a directory that can't be read, a checkpoint that does not fit, a file that is missing. */
+  /** Told of a directory or name that can't be read, more than once; a checkpoint that does not fit, a file that is missing. */
   readonly tell: (problem: ReaderProblem) => void
 }
 
@@ -46,11 +46,12 @@ export function createPlan(options: PlanOptions): Plan {
   let plan: Step[] = []
   let listedAt = -1
 
-  async function list(): Promise<Segment[]> {
+  async function list(): Promise<readonly Segment[]> {
     listedAt = (await statOf(dirname(path)))?.mtimeMs ?? 0
     try {
-      const segments = await listSegments(path)
+      const { segments, refused } = await lookAround(path)
       seen.prune(segments)
+      for (const { file, message } of refused) tell({ code: 'unreadable', file, message })
       return segments
     } catch (error) {
       const message = `can't list the directory: ${(error as Error).message}`
@@ -93,12 +94,8 @@ export function createPlan(options: PlanOptions): Plan {
 
   /** What has not been read yet. */
   async function look(): Promise<Step[]> {
-    const steps: Step[] = []
-    for (const segment of await list()) {
-      const start = await seen.startOf(segment)
-      if (start !== undefined) steps.push({ segment, start, committed: undefined })
-    }
-    return steps
+    const starts = await seen.startsOf(await list())
+    return Array.from(starts, ([segment, start]) => ({ segment, start, committed: undefined }))
   }
 
   async function renewIfChanged(): Promise<void> {
@@ -111,18 +108,20 @@ export function createPlan(options: PlanOptions): Plan {
   async function vanished(step: Step): Promise<void> {
     const before = [step, ...plan]
     const steps = await look()
+    const oldOf = finderOf(before)
+    const newOf = finderOf(steps)
     plan = steps.map((one) => {
-      const old = before.find((other) => isSame(other.segment, one.segment))
+      const old = oldOf(one.segment)
       return old === undefined || old.start < one.start ? one : { ...old, segment: one.segment }
     })
     // logrotate moves its numbers on and compresses in one go, which leaves nothing to know a file by; so do a
     // rotation and a compression of ours.
     const unknown = steps.some(({ segment }) => {
       const copied = segment.kind === 'rotated' || segment.compression !== undefined
-      return copied && !before.some((old) => isSame(old.segment, segment))
+      return copied && oldOf(segment) === undefined
     })
     for (const { segment } of before) {
-      if (steps.some((one) => isSame(segment, one.segment))) continue
+      if (newOf(segment) !== undefined) continue
       if (segment.key === undefined && unknown) continue
       tell({ code: 'missing', file: segment.file, message: 'the file was removed before it was read' })
     }
@@ -150,7 +149,7 @@ export function createPlan(options: PlanOptions): Plan {
 
 /** Where a file's last whole line ends. */
 async function lastLineEnd(segment: Segment): Promise<number> {
-  const source = await openSource(segment.file, undefined)
+  const source = await openSource(segment)
   try {
     const piece = Buffer.alloc(64 * 1024)
     for (let end = source.stats.size; end > 0; ) {
@@ -166,6 +165,19 @@ async function lastLineEnd(segment: Segment): Promise<number> {
   }
 }
 
-function isSame(a: Segment, b: Segment): boolean {
-  return sameInode(a, b) || (a.key !== undefined && a.key === b.key)
+/** Makes the function that gives the first of `steps` that is of the same file, by its inode or done name. */
+function finderOf(steps: readonly Step[]): (segment: Segment) => Step | undefined {
+  const known = new Map<string, number>()
+  for (const [i, { segment }] of steps.entries()) {
+    for (const id of idsOf(segment)) if (!known.has(id)) known.set(id, i)
+  }
+  return (segment) => {
+    const found = idsOf(segment).map((id) => known.get(id) ?? Number.POSITIVE_INFINITY)
+    return steps[Math.min(...found)]
+  }
+}
+
+function idsOf(segment: Segment): string[] {
+  const inode = inodeKey(segment)
+  return segment.key === undefined ? [inode] : [inode, segment.key]
 }

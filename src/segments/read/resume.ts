@@ -1,4 +1,5 @@
-import { HEAD_BYTES, hasHead, type Place, sameBirth, sameInode } from './identity.ts'
+import type { Buffer } from 'node:buffer'
+import { fingerprint, HEAD_BYTES, hasHead, inodeKey, type Place, sameBirth } from './identity.ts'
 import type { Segment } from './listing.ts'
 import { readHead } from './source.ts'
 
@@ -27,7 +28,8 @@ export interface Resumed {
  */
 export async function resume(places: readonly Place[], segments: readonly Segment[]): Promise<Resumed> {
   const last = places.at(-1)
-  const found = last === undefined ? undefined : await locate(last, segments)
+  const locate = locatorOf(segments)
+  const found = last === undefined ? undefined : await locate(last)
   if (last === undefined || found === undefined)
     return { ...everything(segments), reason: 'the file that it names is not there any more' }
   if (found.compression === undefined && last.offset > found.size)
@@ -35,7 +37,7 @@ export async function resume(places: readonly Place[], segments: readonly Segmen
 
   const starts = new Map<Segment, number>()
   for (const place of places.slice(0, -1)) {
-    const segment = await locate(place, segments)
+    const segment = await locate(place)
     if (segment !== undefined) starts.set(segment, place.offset)
   }
   starts.set(found, last.offset)
@@ -53,20 +55,42 @@ export function everything(segments: readonly Segment[]): Resumed {
 }
 
 /**
- * The segment that a place is in. The same inode with another beginning is another file; of several files that
- * begin alike it is the one whose inode was made at that moment, else the oldest.
+ * Makes the function that finds the segment that a place is in. The same inode with another beginning is another
+ * file; of several files that begin alike it is the one whose inode was made at that moment, else the oldest.
+ * Each file is opened once at most, since places and files can be many.
  */
-async function locate(place: Place, segments: readonly Segment[]): Promise<Segment | undefined> {
-  const { file } = place
-  const known = segments.find((segment) => sameInode(segment, file) && sameBirth(segment, file))
-  // An empty beginning tells nothing, so only an inode that is certainly the same will do.
-  if (file.length === 0) return known
-  if (known !== undefined && (await beginsAs(place, known))) return known
-  for (const segment of segments) if (await beginsAs(place, segment)) return segment
-  return undefined
-}
+function locatorOf(segments: readonly Segment[]): (place: Place) => Promise<Segment | undefined> {
+  const byInode = new Map(segments.map((segment) => [inodeKey(segment), segment]))
+  const heads = new Map<Segment, Buffer | undefined>()
+  /** Of a length, by the fingerprint of so much. */
+  const oldest = new Map<number, Map<string, Segment>>()
 
-async function beginsAs(place: Place, segment: Segment): Promise<boolean> {
-  const head = await readHead(segment.file, segment.compression, Math.min(HEAD_BYTES, place.file.length))
-  return head !== undefined && hasHead(place.file, head)
+  async function headOf(segment: Segment): Promise<Buffer | undefined> {
+    if (!heads.has(segment)) heads.set(segment, await readHead(segment, HEAD_BYTES))
+    return heads.get(segment)
+  }
+
+  async function oldestOf(length: number): Promise<Map<string, Segment>> {
+    const known = oldest.get(length)
+    if (known !== undefined) return known
+    const found = new Map<string, Segment>()
+    for (const segment of segments) {
+      const head = await headOf(segment)
+      if (head === undefined || head.length < length) continue
+      const print = fingerprint(head.subarray(0, length))
+      if (!found.has(print)) found.set(print, segment)
+    }
+    oldest.set(length, found)
+    return found
+  }
+
+  return async ({ file }) => {
+    const same = byInode.get(inodeKey(file))
+    const known = same !== undefined && sameBirth(same, file) ? same : undefined
+    // An empty beginning tells nothing, so only an inode that is certainly the same will do.
+    if (file.length === 0) return known
+    const head = known === undefined ? undefined : await headOf(known)
+    if (head !== undefined && hasHead(file, head)) return known
+    return (await oldestOf(file.length)).get(file.head)
+  }
 }

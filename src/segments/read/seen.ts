@@ -1,4 +1,6 @@
-import { fingerprint, HEAD_BYTES, hasHead, type Inode, sameBirth, sameInode } from './identity.ts'
+import { Buffer } from 'node:buffer'
+import { type FindOriginal, originalsAmong } from './copies.ts'
+import { fingerprint, HEAD_BYTES, hasHead, type Inode, inodeKey, sameBirth } from './identity.ts'
 import type { Segment } from './listing.ts'
 import { readHead } from './source.ts'
 
@@ -20,8 +22,8 @@ export interface Seen {
   add(file: SeenFile): void
   /** Takes a file as read that was not opened; logrotate's are looked into, as only their content stays. */
   pass(segment: Segment): Promise<void>
-  /** From where on a segment is to be read; undefined if it has been. */
-  startOf(segment: Segment): Promise<number | undefined>
+  /** Which of these are to be read, in their order, and from where on. */
+  startsOf(segments: readonly Segment[]): Promise<Map<Segment, number>>
   /** Forgets what is not among these any more. */
   prune(segments: readonly Segment[]): void
 }
@@ -36,21 +38,29 @@ export function seenFile(inode: Inode, key: string | undefined, head: Buffer, of
 
 export function createSeen(): Seen {
   let files: SeenFile[] = []
+  /** The latest of each. */
+  let byInode = new Map<string, SeenFile>()
 
-  async function startOf(segment: Segment): Promise<number | undefined> {
+  function add(file: SeenFile): void {
+    files.push(file)
+    byInode.set(inodeKey(file), file)
+  }
+
+  /** From where on a segment is to be read; undefined if it has been. */
+  async function startOf(segment: Segment, find: FindOriginal<SeenFile>): Promise<number | undefined> {
     let head: Buffer | undefined
     const look = async (): Promise<Buffer> => {
-      head ??= (await readHead(segment.file, segment.compression, HEAD_BYTES)) ?? Buffer.alloc(0)
+      head ??= (await readHead(segment, HEAD_BYTES)) ?? Buffer.alloc(0)
       return head
     }
-    const same = files.filter((file) => sameInode(file, segment)).at(-1)
+    const same = byInode.get(inodeKey(segment))
     if (same !== undefined && (await isSameFile(same, segment, look))) {
       same.key = segment.key
       // What is live is always followed, also when it was away in between.
       return segment.kind === 'live' ? same.offset : undefined
     }
     if (segment.compression === undefined && segment.kind !== 'rotated') return 0
-    const source = await sourceOf(segment, look)
+    const source = await find(segment, look)
     if (source === undefined) return 0
     // copytruncate: a copy of what was live, with lines that were not read before they were truncated.
     const more = source.cut || (segment.compression === undefined && segment.size > source.offset)
@@ -63,32 +73,30 @@ export function createSeen(): Seen {
     return file.length === 0 || hasHead(file, await look())
   }
 
-  /** The file that this is a copy of, compressed or not. */
-  async function sourceOf(segment: Segment, look: () => Promise<Buffer>): Promise<SeenFile | undefined> {
-    for (const file of files.toReversed()) {
-      if (file.key !== undefined && file.key !== segment.key) continue
-      if (file.length === 0 ? file.key !== undefined : hasHead(file, await look())) return file
-    }
-    return undefined
-  }
-
   return {
-    startOf,
-    add(file) {
-      files.push(file)
+    add,
+    async startsOf(segments) {
+      const starts = new Map<Segment, number>()
+      const find = originalsAmong(files)
+      for (const segment of segments) {
+        const start = await startOf(segment, find)
+        if (start !== undefined) starts.set(segment, start)
+      }
+      return starts
     },
     async pass(segment) {
-      const { kind, file, compression, key, size } = segment
-      const head = kind === 'rotated' ? await readHead(file, compression, HEAD_BYTES) : undefined
-      files.push(seenFile(segment, key, head ?? Buffer.alloc(0), size))
+      const head = segment.kind === 'rotated' ? await readHead(segment, HEAD_BYTES) : undefined
+      add(seenFile(segment, segment.key, head ?? Buffer.alloc(0), segment.size))
     },
     prune(segments) {
       if (files.length <= KEPT) return
-      const old = files.slice(0, -KEPT)
-      const present = old.filter((file) =>
-        segments.some((one) => sameInode(one, file) || (one.key !== undefined && one.key === file.key)),
-      )
+      const inodes = new Set(segments.map(inodeKey))
+      const keys = new Set(segments.map(({ key }) => key))
+      const present = files
+        .slice(0, -KEPT)
+        .filter((file) => inodes.has(inodeKey(file)) || (file.key !== undefined && keys.has(file.key)))
       files = [...present, ...files.slice(-KEPT)]
+      byInode = new Map(files.map((file) => [inodeKey(file), file]))
     },
   }
 }

@@ -1,14 +1,13 @@
 import { Buffer } from 'node:buffer'
 import type { Stats } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import type { Transform } from 'node:stream'
-import { decompressor } from '../compression.ts'
-import type { Compression } from '../names.ts'
+import type { FileHandle } from 'node:fs/promises'
 import { HEAD_BYTES } from './identity.ts'
+import { inflate, type Pieces } from './inflate.ts'
+import type { Segment } from './listing.ts'
+import { openRegular } from './regular.ts'
 
-// What one piece may become is a thousandfold, and all of it is held.
-const INPUT_BYTES = 16 * 1024
-const OUTPUT_BYTES = 64 * 1024
+/** What has to be known of a file to open it. */
+export type Openable = Pick<Segment, 'file' | 'kind' | 'compression'>
 
 /** The bytes of one file, decompressed where it is compressed. */
 export interface Source {
@@ -30,14 +29,12 @@ export interface Source {
   close(): Promise<void>
 }
 
-/** Thrown for a compression that this Node can't read. */
-/** @throws an errno error, UnsupportedError */
-export async function openSource(file: string, compression: Compression | undefined): Promise<Source> {
-  const stream = compression === undefined ? undefined : decompressor(compression, OUTPUT_BYTES)
-  const handle = await open(file, 'r')
+/** @throws an errno error, RefusedError, UnsupportedError */
+export async function openSource({ file, kind, compression }: Openable): Promise<Source> {
+  const { handle, stats } = await openRegular(file, kind === 'live')
+  if (compression === undefined) return plain(handle, stats)
   try {
-    const stats = await handle.stat()
-    return stream === undefined ? plain(handle, stats) : compressed(handle, stats, stream)
+    return compressed(handle, stats, inflate(handle, compression))
   } catch (error) {
     await handle.close()
     throw error
@@ -45,16 +42,12 @@ export async function openSource(file: string, compression: Compression | undefi
 }
 
 /** A file's first `length` bytes, or as many as can be read; undefined if it can't be opened. */
-export async function readHead(
-  file: string,
-  compression: Compression | undefined,
-  length: number,
-): Promise<Buffer | undefined> {
+export async function readHead(segment: Openable, length: number): Promise<Buffer | undefined> {
   let source: Source | undefined
   const head = Buffer.alloc(length)
   let known = 0
   try {
-    source = await openSource(file, compression)
+    source = await openSource(segment)
     while (known < length) {
       const bytes = await source.read(head, known, known)
       if (bytes === 0) break
@@ -83,8 +76,7 @@ function plain(handle: FileHandle, stats: Stats): Source {
   }
 }
 
-function compressed(handle: FileHandle, stats: Stats, stream: Transform): Source {
-  const pieces = inflate(handle, stream)
+function compressed(handle: FileHandle, stats: Stats, pieces: Pieces): Source {
   let head: Buffer = Buffer.alloc(0)
   let piece: Buffer = Buffer.alloc(0)
   let produced = 0
@@ -123,49 +115,8 @@ function compressed(handle: FileHandle, stats: Stats, stream: Transform): Source
     head: async () => head,
     stat: () => handle.stat(),
     async close() {
-      stream.destroy()
+      pieces.destroy()
       await handle.close()
-    },
-  }
-}
-
-/**
- * What comes out of `stream` for what is in the file, piece by piece. By hand, since a stream that fails throws
- * away what it holds, and of a broken file everything before the break is wanted.
- */
-function inflate(handle: FileHandle, stream: Transform): { next(): Promise<Buffer | undefined> } {
-  const input = Buffer.allocUnsafeSlow(INPUT_BYTES)
-  const pieces: Buffer[] = []
-  let failure: Error | undefined
-  let ended = false
-  let wake = (): void => {}
-  stream.on('data', (piece: Buffer) => pieces.push(piece))
-  stream.on('end', () => {
-    ended = true
-    wake()
-  })
-  stream.on('error', (error) => {
-    failure = error
-    wake()
-  })
-  stream.on('close', () => wake())
-
-  async function feed(): Promise<void> {
-    const { bytesRead } = await handle.read(input, 0, input.length, null)
-    if (stream.destroyed) return
-    await new Promise<void>((resolve) => {
-      wake = resolve
-      if (bytesRead === 0) stream.end()
-      else stream.write(input.subarray(0, bytesRead), () => resolve())
-    })
-  }
-
-  return {
-    async next() {
-      while (pieces.length === 0 && failure === undefined && !ended && !stream.destroyed) await feed()
-      const piece = pieces.shift()
-      if (piece === undefined && failure !== undefined) throw failure
-      return piece
     },
   }
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   copyFileSync,
@@ -7,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -192,6 +194,30 @@ describe('a checkpoint', () => {
     expect(await readCheckpoint(path, checkpoint)).toEqual({ name: checkpoint, places: undefined, reason })
     writeFileSync(path, numbered(0, 2))
     const { lines, problems } = await readAll({ path, checkpoint, from: 'end' })
+    expect(numbersOf(lines)).toEqual([0, 1])
+    expect(problems[0]?.message).toContain(reason)
+  })
+
+  it.each([
+    ['fifo', 'no regular file'],
+    ['directory', 'no regular file'],
+    ['link', 'a symbolic link, which is not followed'],
+    ['large', 'larger than 1 MiB'],
+  ])('that is a %s is not read', async (what, reason) => {
+    const { path, at, file } = log()
+    writeFileSync(path, numbered(0, 2))
+    await readUpTo(path, 0)
+    renameSync(file, at('right'))
+    if (what === 'fifo') execFileSync('mkfifo', [file])
+    else if (what === 'directory') mkdirSync(file)
+    else if (what === 'link') symlinkSync(at('right'), file)
+    else {
+      renameSync(at('right'), file)
+      // Right as JSON, so that nothing but its size speaks against it.
+      appendFileSync(file, ' '.repeat(1024 * 1024))
+    }
+    expect((await readCheckpoint(path, checkpoint)).reason).toBe(reason)
+    const { lines, problems } = await readAll({ path, checkpoint })
     expect(numbersOf(lines)).toEqual([0, 1])
     expect(problems[0]?.message).toContain(reason)
   })

@@ -1,5 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   appendFileSync,
+  lchownSync,
   linkSync,
   mkdirSync,
   renameSync,
@@ -9,12 +11,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { constants, deflateRawSync, gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { movingName } from '../../../src/segments/names.ts'
 import { createReader } from '../../../src/segments/read/reader.ts'
+import { openSource, readHead } from '../../../src/segments/read/source.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { follow, gzipped, numbered, numbersOf, range, readAll } from './reader-support.ts'
 
@@ -153,31 +156,99 @@ describe('lines', () => {
 })
 
 describe('a file', () => {
-  it('that is corrupt gives what comes before the break, and the rest of the log follows', async () => {
-    const { path, write } = log()
-    const text = Array.from({ length: 200_000 }, (_, n) => `{"n":${n},"r":"${(n * 7919) % 100_003}"}\n`).join(
+  const zcat = (file: string) => spawnSync('gzip', ['-dc', file], { maxBuffer: 2 ** 30 }).stdout.toString()
+
+  it('that is damaged gives at least what zcat does, and the rest of the log follows', async () => {
+    const { path, at, write } = log()
+    const text = Array.from({ length: 100_000 }, (_, n) => `{"n":${n},"r":"${(n * 7919) % 100_003}"}\n`).join(
       '',
     )
     const whole = gzipped(text)
+    const good = gzipped(numbered(0, 3))
+    const name = 'app-2026-11-21.001.log.gz'
+    write('app.log', numbered(-1, 0))
     const middle = Math.floor(whole.length / 2)
-    write('app-2026-11-21.001.log.gz', whole.subarray(0, middle))
-    const broken = Buffer.from(whole)
-    broken.fill(0xff, middle, middle + 1000)
-    write('app-2026-11-21.002.log.gz', broken)
-    write('app-2026-11-21.003.log.gz', 'no gzip at all')
-    write('app.log', numbered(0, 1))
-    const read = await readAll({ path })
-    expect(read.stats).toMatchObject({ corrupt: 3 })
-    expect(read.codes).toEqual(['corrupt', 'corrupt', 'corrupt'])
-    const numbers = numbersOf(read.lines)
-    const second = numbers.lastIndexOf(0, numbers.length - 2)
+    const corrupt = (from: number, bytes: number, value: number) =>
+      Buffer.from(whole).fill(value, from, from + bytes)
+    const damaged = {
+      cut: whole.subarray(0, middle),
+      'cut in its trailer': good.subarray(0, -5),
+      'overwritten in the middle': corrupt(middle, 1000, 0xff),
+      'zeros in the middle': corrupt(middle, 4096, 0),
+      'one byte turned': corrupt(middle, 1, (whole[middle] ?? 0) ^ 0x55),
+      'good, then garbage': Buffer.concat([good, Buffer.from('garbage'.repeat(50_000))]),
+      'good, then half a header': Buffer.concat([good, Buffer.from([0x1f, 0x8b]), Buffer.alloc(99, 7)]),
+      'large, then garbage': Buffer.concat([whole, Buffer.from('garbage')]),
+      'good twice, then a broken one': Buffer.concat([good, good, corrupt(10, 20, 0xff)]),
+      'no gzip at all': Buffer.from('no gzip at all'),
+    }
+    for (const [what, content] of Object.entries(damaged)) {
+      write(name, content)
+      const read = await readAll({ path, lines: 'all' })
+      expect(read.codes, what).toEqual(['corrupt'])
+      expect(read.stats.corrupt).toBe(1)
+      expect(read.lines.pop(), what).toBe('{"n":-1}')
+      // Blank lines are never given; the last one is not whole.
+      const expected = zcat(at(name))
+        .split('\n')
+        .slice(0, -1)
+        .filter((line) => line !== '')
+      expect(read.lines.slice(0, expected.length), what).toEqual(expected)
+      const sound = /^good,|^cut in/.test(what) ? numbered(0, 3) : what.startsWith('large') ? text : ''
+      if (sound !== '') expect(`${read.lines.join('\n')}\n`, what).toBe(sound)
+    }
     // Of a file that is cut, everything that is there.
-    const there = gunzipSync(whole.subarray(0, middle), { finishFlush: constants.Z_SYNC_FLUSH })
-    expect(second).toBe(there.toString().split('\n').length - 1)
-    // Behind a break, at most one piece of output is lost with it.
-    expect(numbers.length - 1 - second).toBeGreaterThan(80_000)
-    expect(numbers.slice(0, second)).toEqual(range(0, second))
-    expect(numbers.at(-1)).toBe(0)
+    write(name, damaged.cut)
+    const there = gunzipSync(damaged.cut, { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+    expect((await readAll({ path })).lines).toHaveLength(there.split('\n').length)
+  })
+
+  it.each(['fifo', 'directory', 'link', 'dangling link'])(
+    'that is a %s is told of, counted and not waited for',
+    async (what) => {
+      const { path, at, write } = log()
+      write('other', numbered(90, 95))
+      const make = (name: string) => {
+        if (what === 'fifo') execFileSync('mkfifo', [at(name)])
+        else if (what === 'directory') mkdirSync(at(name))
+        else symlinkSync(at(what === 'link' ? 'other' : 'nowhere'), at(name))
+      }
+      // It does not hide its compressed twin either.
+      make('app-2026-11-21.001.log')
+      write('app-2026-11-21.001.log.gz', gzipped(numbered(0, 1)))
+      make('app.log.1')
+      write('app-2026-11-21.002.log', numbered(1, 2))
+      write('app.log', numbered(2, 3))
+      const { look, numbers, reader, problems } = follow({ path })
+      await look()
+      expect(numbers()).toEqual([0, 1, 2])
+      expect(problems.map(({ code, file }) => [code, basename(file)])).toEqual([
+        ['unreadable', 'app-2026-11-21.001.log'],
+        ['unreadable', 'app.log.1'],
+      ])
+      expect(reader.stats().unreadable).toBe(2)
+      // One that takes the place of a file after the directory was read.
+      for (const kind of ['done', 'live'] as const) {
+        if (what === 'link' && kind === 'live') continue
+        const segment = { file: at('app-2026-11-21.001.log'), kind, compression: undefined }
+        await expect(openSource(segment)).rejects.toThrow()
+        expect(await readHead(segment, 9)).toBeUndefined()
+      }
+    },
+  )
+
+  it('that is live may be a link of our own, and none of others', async () => {
+    const { path, at, write } = log()
+    write('other', numbered(0, 2))
+    symlinkSync(at('other'), path)
+    expect(numbersOf((await readAll({ path })).lines)).toEqual([0, 1])
+    expect(numbersOf((await readAll({ path, from: 'end' })).lines)).toEqual([])
+    if (process.getuid?.() !== 0) return
+    lchownSync(path, 65534, 65534)
+    const read = await readAll({ path })
+    expect(read.lines).toEqual([])
+    expect(read.problems[0]?.message).toContain('uid 65534')
+    expect(read.stats.unreadable).toBe(1)
   })
 
   it('of several gzip members is read whole', async () => {
