@@ -8,6 +8,7 @@ const GZIP_LEVEL = 6
 export class UnsupportedError extends Error {}
 
 type Zlib = typeof import('node:zlib') & {
+  zstdCompressSync?(piece: Buffer): Buffer
   createZstdCompress?(options: { chunkSize: number }): Transform
   createZstdDecompress?(options: { chunkSize: number }): Transform
 }
@@ -22,6 +23,17 @@ export function compressor(format: Compression, chunkSize: number): Transform {
   const zlib = builtin('node:zlib') as Zlib
   if (format === 'gzip') return zlib.createGzip({ level: GZIP_LEVEL, chunkSize })
   return zlib.createZstdCompress?.({ chunkSize }) ?? unsupported('writes')
+}
+
+/**
+ * One piece compressed by itself, blocking; pieces in a row are a file as well (RFC 1952: members; RFC 8878: frames).
+ *
+ * @throws UnsupportedError
+ */
+export function compressPiece(format: Compression, piece: Buffer): Buffer {
+  const zlib = builtin('node:zlib') as Zlib
+  if (format === 'gzip') return zlib.gzipSync(piece, { level: GZIP_LEVEL })
+  return zlib.zstdCompressSync?.(piece) ?? unsupported('writes')
 }
 
 /** The stream that gives what a compressed file holds. @throws UnsupportedError */

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { promises as fs } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
-import { compressor, decompressor } from '../compression.ts'
+import { compressor, compressPiece, decompressor } from '../compression.ts'
 import { COMPRESSED, type Compression, movingName, parseDoneName, temporaryName } from '../names.ts'
 import { giveDoneName } from '../write/done.ts'
 import { type FileHandle, openRegular } from './regular.ts'
@@ -31,6 +31,8 @@ export type CompressResult =
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
 
 const CHUNK = 256 * 1024
+// Small enough for flat memory; larger ones are not compressed better.
+const PIECE = 1024 * 1024
 const PERMISSIONS = 0o777
 // A link, a socket or a device, a FIFO or a directory.
 const IRREGULAR = new Set(['ELOOP', 'ENXIO', 'irregular'])
@@ -39,12 +41,18 @@ const IRREGULAR = new Set(['ELOOP', 'ENXIO', 'irregular'])
  * Compresses a done file. Never throws, and can be killed at any moment: the copy is hidden until it is whole and
  * on the disk, and the original goes only after that, and only if nobody has written to it. Any number of
  * processes may do it to the same file at once. Memory is flat.
+ *
+ * @param blocking compress in the calling thread, which has nothing else to do, instead of Node's thread pool
  */
-export async function compressFile(job: CompressJob, signal?: AbortSignal): Promise<CompressResult> {
+export async function compressFile(
+  job: CompressJob,
+  signal?: AbortSignal,
+  blocking = false,
+): Promise<CompressResult> {
   let source: FileHandle | undefined
   try {
     source = await openRegular(fileOf(job))
-    return await compressOpen(job, source, signal)
+    return await compressOpen(job, source, signal, blocking)
   } catch (error) {
     const code = codeOf(error)
     if (signal?.aborted === true) return { outcome: 'cancelled' }
@@ -63,6 +71,7 @@ async function compressOpen(
   job: CompressJob,
   source: FileHandle,
   signal: AbortSignal | undefined,
+  blocking: boolean,
 ): Promise<CompressResult> {
   const target = fileOf(job) + COMPRESSED[job.format]
   if (!isSame(await source.stat(), job)) return { outcome: 'changed' }
@@ -75,7 +84,7 @@ async function compressOpen(
     await copy.chmod(mode & PERMISSIONS).catch(() => {})
     // Only root may give a file away, and only root has to.
     await copy.chown(uid, gid).catch(() => {})
-    await writeCopy(source, copy, job, signal)
+    await writeCopy(source, copy, job, signal, blocking)
     await setTimes(copy, hidden, atimeMs / 1000, job.mtimeMs / 1000)
     await copy.sync()
     if (!isSame(await source.stat(), job)) return { outcome: 'changed' }
@@ -89,15 +98,22 @@ async function compressOpen(
   }
 }
 
+function pieces(format: Compression) {
+  return async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const piece of chunks) yield compressPiece(format, piece)
+  }
+}
+
 async function writeCopy(
   source: FileHandle,
   copy: FileHandle,
   job: CompressJob,
   signal: AbortSignal | undefined,
+  blocking: boolean,
 ): Promise<void> {
   await builtin('node:stream/promises').pipeline(
-    read(source, 0, job.size),
-    compressor(job.format, CHUNK),
+    read(source, 0, job.size, blocking ? PIECE : CHUNK),
+    blocking ? pieces(job.format) : compressor(job.format, CHUNK),
     async (compressed: AsyncIterable<Buffer>) => {
       for await (const chunk of compressed) await copy.writeFile(chunk)
     },
@@ -114,9 +130,14 @@ async function setTimes(copy: FileHandle, hidden: string, atime: number, mtime: 
 }
 
 /** Not a stream of the handle: that would keep the handle from closing until the stream is closed. */
-export async function* read(handle: FileHandle, from: number, to: number): AsyncGenerator<Buffer> {
+export async function* read(
+  handle: FileHandle,
+  from: number,
+  to: number,
+  size = CHUNK,
+): AsyncGenerator<Buffer> {
   for (let at = from; at < to; ) {
-    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, to - at))
+    const chunk = Buffer.allocUnsafe(Math.min(size, to - at))
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, at)
     if (bytesRead === 0) return
     at += bytesRead

@@ -84,6 +84,14 @@ describe('compressing', () => {
     expect(Math.abs(statSync(at(`${NAME}.gz`)).mtimeMs - WRITTEN * 1000)).toBeLessThan(1)
   })
 
+  it('piece by piece, where its thread has nothing else to do: any gunzip reads it', async () => {
+    const content = linesOf(30_000)
+    const { file, at } = doneFile(content)
+    expect(content.length).toBeGreaterThan(2 * 1024 * 1024)
+    expect(await compressFile(jobFor(file), undefined, true)).toMatchObject({ outcome: 'compressed' })
+    expect(gunzipSync(readFileSync(at(`${NAME}.gz`))).toString()).toBe(content)
+  })
+
   it.skipIf(!hasZstd())('makes zstd', async () => {
     const { file, names } = doneFile(linesOf(1000))
     expect(await compressFile(jobFor(file, { format: 'zstd' }))).toMatchObject({ outcome: 'compressed' })
