@@ -85,7 +85,7 @@ describe('compressing', () => {
   })
 
   it('piece by piece, where its thread has nothing else to do: any gunzip reads it', async () => {
-    const content = linesOf(30_000)
+    const content = linesOf(60_000)
     const { file, at } = doneFile(content)
     expect(content.length).toBeGreaterThan(2 * 1024 * 1024)
     expect(await compressFile(jobFor(file), undefined, true)).toMatchObject({ outcome: 'compressed' })
