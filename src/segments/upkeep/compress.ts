@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
 import { compressor, compressPiece, decompressor } from '../compression.ts'
 import { COMPRESSED, type Compression, movingName, parseDoneName, temporaryName } from '../names.ts'
+import { after } from '../timers.ts'
 import { giveDoneName } from '../write/done.ts'
 import { type FileHandle, openRegular } from './regular.ts'
 import { codeOf, isSame, moveToFree, removeFile, type Seen, syncDirectory } from './remove.ts'
@@ -31,8 +32,9 @@ export type CompressResult =
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
 
 const CHUNK = 256 * 1024
-// Small enough for flat memory; larger ones are not compressed better.
-const PIECE = 1024 * 1024
+// Some 5 ms of work and a pause: the service's thread gets the caches and the memory to itself in between.
+const PIECE = 128 * 1024
+const PAUSE_MS = 2
 const PERMISSIONS = 0o777
 // A link, a socket or a device, a FIFO or a directory.
 const IRREGULAR = new Set(['ELOOP', 'ENXIO', 'irregular'])
@@ -100,7 +102,10 @@ async function compressOpen(
 
 function pieces(format: Compression) {
   return async function* (chunks: AsyncIterable<Buffer>) {
-    for await (const piece of chunks) yield compressPiece(format, piece)
+    for await (const piece of chunks) {
+      yield compressPiece(format, piece)
+      await new Promise((resolve) => after(PAUSE_MS, () => resolve(undefined)))
+    }
   }
 }
 
