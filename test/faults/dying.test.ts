@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { temporaryDirectory } from '../support/temporary.ts'
@@ -13,9 +13,15 @@ const bundle = withBundle()
 function numbersIn(directory: string): number[] {
   // A file on its way to its done name is younger than the done ones.
   const rank = (name: string): string => (name === 'app.log' ? '2' : name.startsWith('.') ? '1' : `0${name}`)
+  const seen = new Set<number>()
   return readdirSync(directory)
     .filter((name) => !name.endsWith('.lock'))
     .sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+    .filter((name) => {
+      // Killed between the link and the unlink it has two names.
+      const { ino } = statSync(join(directory, name))
+      return !seen.has(ino) && seen.add(ino)
+    })
     .map((name) => readFileSync(join(directory, name), 'utf8'))
     .join('')
     .split('\n')
