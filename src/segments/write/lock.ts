@@ -1,4 +1,4 @@
-import { closeSync, openSync, statSync, unlinkSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, type Stats, statSync, unlinkSync } from 'node:fs'
 
 const STALE_MS = 5000
 
@@ -14,13 +14,29 @@ export interface Lock {
  * it is held for less than a millisecond, so its holder has died or stands still. What is done under it must be
  * safe without it: it keeps things in order, and a broken lock costs order alone.
  *
+ * @param passing break it however old it is
  * @returns undefined if somebody else holds it
  * @throws an errno error where the directory takes no files
  */
-export function tryLock(path: string, mode: number): Lock | undefined {
-  const release = (): void => void remove(path)
-  if (make(path, mode)) return { release, broken: false }
-  return isStale(path) && remove(path) && make(path, mode) ? { release, broken: true } : undefined
+export function tryLock(path: string, mode: number, passing = false): Lock | undefined {
+  const made = make(path, mode)
+  if (made !== undefined) return lockOf(path, made, false)
+  if (!passing && !isStale(path)) return undefined
+  remove(path)
+  const again = make(path, mode)
+  return again === undefined ? undefined : lockOf(path, again, true)
+}
+
+function lockOf(path: string, made: Stats, broken: boolean): Lock {
+  return {
+    broken,
+    release() {
+      // It may have been taken away meanwhile, and be another's.
+      const found = statSync(path, { throwIfNoEntry: false })
+      // The time as well: an inode's number is given again at once.
+      if (found?.ino === made.ino && found.mtimeMs === made.mtimeMs) remove(path)
+    },
+  }
 }
 
 /** Whether somebody holds the lock of that name, as far as its age tells. */
@@ -29,12 +45,17 @@ export function isLocked(path: string): boolean {
   return found !== undefined && !isOld(found.mtimeMs)
 }
 
-function make(path: string, mode: number): boolean {
+/** What was made, or undefined if there is one. */
+function make(path: string, mode: number): Stats | undefined {
   try {
-    closeSync(openSync(path, 'wx', mode))
-    return true
+    const fd = openSync(path, 'wx', mode)
+    try {
+      return fstatSync(fd)
+    } finally {
+      closeSync(fd)
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
     throw error
   }
 }
@@ -49,11 +70,10 @@ function isOld(mtimeMs: number): boolean {
   return Math.abs(Date.now() - mtimeMs) > STALE_MS
 }
 
-function remove(path: string): boolean {
+function remove(path: string): void {
   try {
     unlinkSync(path)
   } catch {
     // Somebody else has broken it, or the directory has gone.
   }
-  return true
 }

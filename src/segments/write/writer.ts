@@ -136,12 +136,11 @@ export function createWriter(options: WriterOptions): Writer {
   /** One of the processes moves the file; the others wait for that and follow. */
   function moveLive(): boolean {
     for (let look = 0; ; look++) {
-      const held = tryLock(lock, mode)
+      // Whoever has held it for that long stands still; what he left undone is done first.
+      const held = tryLock(lock, mode, look >= LOCK_LOOKS)
       try {
         const named = file.isNamed()
-        // Whoever has held the lock for that long stands still. He is passed: it is there for order alone.
-        const passing = held === undefined && look === LOCK_LOOKS
-        const moved = named && (held !== undefined || passing) && move(passing || held?.broken === true)
+        const moved = named && held !== undefined && move(held.broken)
         if (moved || !named) {
           file.leave()
           file.look()

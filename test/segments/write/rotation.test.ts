@@ -323,18 +323,23 @@ describe('rotated files', () => {
       expect({ looks, rotated: writer.rotated }).toEqual({ looks: 5, rotated: 0 })
       writer.append('c\n')
       expect({ looks, rotated: writer.rotated }).toEqual({ looks: 25, rotated: 1 })
+      expect(existsSync(lock)).toBe(false)
       for (const age of [6, -6]) {
         const then = new Date(Date.now() - age * 1000)
+        writeFileSync(lock, '')
         utimesSync(lock, then, then)
         writer.append('d\n')
         expect(existsSync(lock)).toBe(false)
-        writeFileSync(lock, '')
       }
+      // Whoever was passed takes nobody else's lock away.
+      writeFileSync(lock, '')
+      utimesSync(lock, 1, 1)
+      held?.release()
+      expect(existsSync(lock)).toBe(true)
       expect({ looks, rotated: writer.rotated }).toEqual({ looks: 25, rotated: 3 })
     } finally {
       wait.mockRestore()
     }
-    held?.release()
     writer.close()
     expect(visible(directory)).toHaveLength(5)
   })
