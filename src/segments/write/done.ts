@@ -8,7 +8,7 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import {
   COMPRESSED,
   doneName,
@@ -43,18 +43,16 @@ export interface Mover {
 
 /** @param labelAt what the period of a time (epoch ms) is called */
 export function createMover(path: string, mode: number, labelAt: (ms: number) => string): Mover {
-  // The last name given, so that a directory of many files is not read each time.
-  let last: { label: string; sequence: number } | undefined
+  let first = true
 
   function move(label: string, careful: boolean): string | undefined {
-    if (careful || last === undefined) finishAllMoving(path, labelAt, mode)
+    if (careful || first) finishAllMoving(path, labelAt, mode)
+    first = false
     const moving = movingName(path)
     try {
       renameSync(path, moving)
-      const from = last?.label === label ? last.sequence + 1 : undefined
-      const name = giveDoneName(path, label, moving, mode, from)
-      last = parseDoneName(path, basename(name))
-      return name
+      // The directory is read each time: a number remembered may be free again, deleted, and younger files above it.
+      return giveDoneName(path, label, moving, mode)
     } catch (error) {
       // Of the rename: somebody was quicker. Of the link: maintenance of another process took it for one that a
       // crash has left, after this one stood still for long.
