@@ -42,7 +42,8 @@ export function shown(text: string): string {
       .trim()
       .replace(/\s+/g, ' '),
   )
-  return line.length > SHOWN || text.length > 4 * SHOWN ? `${line.slice(0, SHOWN)}…` : line
+  // Once more, since the cut may go through a pair of surrogates.
+  return line.length > SHOWN || text.length > 4 * SHOWN ? `${visible(line.slice(0, SHOWN))}…` : line
 }
 
 /** The body as JSON; undefined where it is none. */
@@ -97,7 +98,7 @@ export function isTransient(status: number): boolean {
 export interface StatusRules {
   /** Which statuses are worth another try. @default isTransient */
   readonly retry?: ((status: number) => boolean) | undefined
-  /** Statuses at which somebody has to do something first. @default 401, 402, 403, 407 */
+  /** Statuses at which somebody has to do something first. @default 401, 402, 403, 404, 405, 407, 415 */
   readonly hold?: readonly number[] | undefined
   /** Statuses that say the batch is too large. @default 413 */
   readonly halve?: readonly number[] | undefined
@@ -105,8 +106,11 @@ export interface StatusRules {
   readonly bisect?: readonly number[] | undefined
 }
 
-/** 402 is what a used-up quota is answered with. */
-const HOLD = [401, 402, 403, 407]
+/**
+ * What blames no record but how we are set up: whom we are (401, 403, 407), a quota (402), the address (404, 405:
+ * what a platform's router answers while the service behind it is down), the content type (415).
+ */
+const HOLD = [401, 402, 403, 404, 405, 407, 415]
 const HALVE = [413]
 const BISECT = [400, 422]
 
