@@ -1,7 +1,8 @@
 import { allVariables } from './identity-variables.ts'
 import { nearest } from './nearest.ts'
 import type { Settings } from './settings.ts'
-import { type RawSettings, SETTING_VARIABLES, type Variable } from './variables.ts'
+import type { Variable } from './variable.ts'
+import { type RawSettings, SETTING_VARIABLES } from './variables.ts'
 import { describeValue } from './visible.ts'
 
 /** What is wrong with an environment variable. */
@@ -82,6 +83,7 @@ function settingsOf(raw: RawSettings): Settings {
     levels: copyOf(level.components),
     keys: copyOf(raw.keys),
     labels: copyOf(raw.labels),
+    httpHeaders: copyOf(raw.httpHeaders),
     color: forceColor ?? (noColor === true ? false : undefined),
     source: raw.source ?? (development ? 'all' : 'warn'),
     development,

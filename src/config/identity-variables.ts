@@ -1,4 +1,5 @@
-import { SETTING_DOCS, type VariableDoc } from './variables.ts'
+import type { VariableDoc } from './variable.ts'
+import { SETTING_DOCS } from './variables.ts'
 
 /** The fields that say which service, where and which process a record is from, in the record's order. */
 export const IDENTITY_FIELDS = [

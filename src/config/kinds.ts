@@ -1,5 +1,5 @@
 import { LEVELS_ACCEPTED, type LevelSpec, parseLevel, parseLevelSpec } from './levels.ts'
-import { type Parsed, parseKeys, parseLabels, parsePropagation, parseTrust } from './lists.ts'
+import { type Parsed, parseHeaders, parseKeys, parseLabels, parsePropagation, parseTrust } from './lists.ts'
 import {
   COMPRESS_ACCEPTED,
   parseCompress,
@@ -84,6 +84,8 @@ export const path = whole('the path of a file', (text) =>
   text.includes('\0') || /[/\\]$/.test(text) ? undefined : text,
 )
 
+export const directory = whole('the path of a directory', (text) => (text.includes('\0') ? undefined : text))
+
 export const compress = whole(COMPRESS_ACCEPTED, parseCompress)
 
 export const retention: Kind<RetentionSpec> = { accepted: RETENTION_ACCEPTED, parse: parseRetention }
@@ -106,6 +108,18 @@ export const labels: Kind<Record<string, string>> = {
   accepted: "key=value pairs separated by commas; not one of spoor's own keys",
   parse: parseLabels,
 }
+
+export const headers: Kind<Record<string, string>> = {
+  accepted: 'name=value pairs separated by commas, the values percent-encoded',
+  parse: parseHeaders,
+}
+
+const ADDRESS = /^(?:https?|tcp|tls|udp|unix):/i
+
+/** Where records are shipped to. */
+export const address = whole('an address such as https://logs.example.com/loki/api/v1/push', (value) =>
+  ADDRESS.test(value) && URL.canParse(value) ? value : undefined,
+)
 
 export const trust = {
   accepted: 'all, none, or a list of loopback, addresses and CIDR ranges',

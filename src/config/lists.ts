@@ -68,6 +68,33 @@ export function parseLabels(text: string): Parsed<Record<string, string>> {
   return readPairs(text, '=', (key, value) => value !== '' && !RECORD_KEYS.includes(key))
 }
 
+// What a field name may be made of: RFC 9110, 5.6.2.
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Reads `x-team=shop,x-key=a%20b` into headers by their names in lower case. */
+export function parseHeaders(text: string): Parsed<Record<string, string>> {
+  const value: Record<string, string> = Object.create(null)
+  const wrong: string[] = []
+  for (const part of parts(text)) {
+    const at = part.indexOf('=')
+    const name = part.slice(0, Math.max(at, 0)).trim().toLowerCase()
+    const decoded = decode(part.slice(at + 1).trim())
+    if (decoded !== undefined && TOKEN.test(name) && FIELD_VALUE.test(decoded)) value[name] = decoded
+    // The value may be a secret.
+    else wrong.push(name === '' ? 'a part without a name' : `${name}=…`)
+  }
+  return { value, wrong }
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** Who is trusted to send identities: everybody, nobody, or addresses and ranges ('loopback', '10.0.0.0/8'). */
 export type Trust = 'all' | 'none' | readonly string[]
 

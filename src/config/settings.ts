@@ -1,3 +1,4 @@
+import type { HttpFormat } from './formats.ts'
 import type { LevelOrSilent } from './levels.ts'
 import type { Propagation, Trust } from './lists.ts'
 import type { CompressAfter, RetentionSpec } from './retention.ts'
@@ -45,6 +46,35 @@ export interface Settings {
   compressFormat: 'gzip' | 'zstd'
   /** What may be deleted. @default undefined: nothing */
   retention: RetentionSpec | undefined
+  /** Whether records are shipped, where an address or a format asks for it. @default true */
+  http: boolean
+  /** Another switch of the same. @default false */
+  httpDisabled: boolean
+  /** Where to. @default undefined: nothing is shipped */
+  httpUrl: string | undefined
+  /** What that is. @default undefined: by its path, else ndjson */
+  httpFormat: HttpFormat | undefined
+  httpToken: string | undefined
+  /** Without a prototype. @default {} */
+  httpHeaders: Record<string, string>
+  /** Lowest level that is shipped. @default undefined: all that the logger lets through */
+  httpLevel: LevelOrSilent | undefined
+  httpTenant: string | undefined
+  httpIndex: string | undefined
+  /** Whether http: may be used beyond this machine. @default false */
+  httpInsecure: boolean
+  /** PEM files. @default undefined: none of our own */
+  httpCa: string | undefined
+  httpCert: string | undefined
+  httpKey: string | undefined
+  /** Ms that an orderly end waits for deliveries. @default 0 */
+  httpExitWait: number
+  /** @default undefined: .spool beside the file, else logs/.spool */
+  spoolDir: string | undefined
+  /** Bytes of the whole spool directory; Infinity is no bound. @default 1073741824 (1GB) */
+  spoolMax: number
+  /** Ms that records wait at most; Infinity is for ever. @default 604800000 (7d) */
+  spoolAge: number
   /** The signal at which files are opened anew. @default 'off' */
   reopenSignal: 'SIGHUP' | 'SIGUSR2' | 'off'
   /** Names of the record's keys. @default 'default' */

@@ -1,28 +1,8 @@
+import { HTTP_VARIABLES } from './http-variables.ts'
 import * as kinds from './kinds.ts'
 import type { LevelSpec } from './levels.ts'
 import type { Settings } from './settings.ts'
-
-/** One environment variable, as the docs show it. */
-export interface VariableDoc {
-  readonly name: string
-  /** The code option that it stands for. */
-  readonly option: string
-  /** What is accepted. */
-  readonly accepted: string
-  /** The default as the docs show it. */
-  readonly default: string
-  /** One sentence. */
-  readonly doc: string
-}
-
-/** A variable that `readEnvironment` reads. */
-export interface Variable<T> extends Omit<VariableDoc, 'accepted'> {
-  readonly kind: kinds.Kind<T>
-  /** What is used where it is unset or wrong. */
-  readonly fallback: T | undefined
-  /** For FORCE_COLOR alone, whose own convention it is; everywhere else empty is unset. */
-  readonly emptyCounts?: boolean
-}
+import type { Variable, VariableDoc } from './variable.ts'
 
 /** The variables' values before some of them are put together into a setting. */
 export interface RawSettings
@@ -184,6 +164,7 @@ export const SETTING_VARIABLES: SettingVariables = {
     default: 'off',
     doc: "The signal at which files are opened anew, for logrotate's `postrotate`; the process then outlives it.",
   },
+  ...HTTP_VARIABLES,
   schema: {
     name: 'LOG_SCHEMA',
     option: 'schema',

@@ -3,7 +3,8 @@ import { describe, expect, it, test } from 'vitest'
 import { describeProblem, type EnvironmentProblem, readEnvironment } from '../../src/config/environment.ts'
 import { allVariables } from '../../src/config/identity-variables.ts'
 import type { Settings } from '../../src/config/settings.ts'
-import { SETTING_VARIABLES, type Variable } from '../../src/config/variables.ts'
+import type { Variable } from '../../src/config/variable.ts'
+import { SETTING_VARIABLES } from '../../src/config/variables.ts'
 
 const numRuns = Number(process.env.SPOOR_RUNS ?? 300)
 
@@ -36,6 +37,23 @@ it('has these defaults', () => {
     compress: { age: 7 * 86_400_000 },
     compressFormat: 'gzip',
     retention: undefined,
+    http: true,
+    httpDisabled: false,
+    httpUrl: undefined,
+    httpFormat: undefined,
+    httpToken: undefined,
+    httpHeaders: {},
+    httpLevel: undefined,
+    httpTenant: undefined,
+    httpIndex: undefined,
+    httpInsecure: false,
+    httpCa: undefined,
+    httpCert: undefined,
+    httpKey: undefined,
+    httpExitWait: 0,
+    spoolDir: undefined,
+    spoolMax: 1_073_741_824,
+    spoolAge: 7 * 86_400_000,
     reopenSignal: 'off',
     schema: 'default',
     keys: {},
@@ -70,6 +88,19 @@ describe('a right value', () => {
     ['LOG_FILE_SPLIT', 'on', { fileSplit: true }],
     ['LOG_FILE_DURABILITY', 'Record', { fileDurability: 'record' }],
     ['LOG_FILE_FSYNC', 'always', { fileFsync: 'always' }],
+    ['LOG_HTTP', 'off', { http: false }],
+    ['DISABLE_FLUENT_BIT_LOGGING', '1', { httpDisabled: true }],
+    ['LOG_HTTP_URL', 'https://logs.example.com/x?y=1', { httpUrl: 'https://logs.example.com/x?y=1' }],
+    ['LOG_HTTP_URL', 'udp://127.0.0.1:514', { httpUrl: 'udp://127.0.0.1:514' }],
+    ['LOG_HTTP_FORMAT', 'Loki', { httpFormat: 'loki' }],
+    [
+      'LOG_HTTP_HEADERS',
+      'X-Team=shop, x-key=a%20b%2C',
+      { httpHeaders: { 'x-team': 'shop', 'x-key': 'a b,' } },
+    ],
+    ['LOG_HTTP_EXIT_WAIT', '2s', { httpExitWait: 2000 }],
+    ['LOG_SPOOL_MAX', '4GB', { spoolMax: 4 * 1024 ** 3 }],
+    ['LOG_SPOOL_AGE', '1d', { spoolAge: 86_400_000 }],
     ['LOG_FILE_SYMLINK', 'current.log', { fileSymlink: 'current.log' }],
     ['LOG_COMPRESS', '3', { compress: { files: 3 } }],
     ['LOG_COMPRESS', '12h', { compress: { age: 43_200_000 } }],
@@ -155,9 +186,8 @@ describe('a name that is nearly right', () => {
     ])
   })
 
-  test.each(['LOG_DIR', 'LOG_TIME', 'LOG_PATH', 'LOG_', 'LOGGING', 'LOG_HTTP_URL', 'LOG_LEVEL'])(
-    '%s is not',
-    (name) => expect(read({ [name]: 'info' }).problems).toEqual([]),
+  test.each(['LOG_DIR', 'LOG_TIME', 'LOG_PATH', 'LOG_', 'LOGGING', 'LOG_LEVEL'])('%s is not', (name) =>
+    expect(read({ [name]: 'info' }).problems).toEqual([]),
   )
 })
 
