@@ -10,7 +10,13 @@ const limit = process.env.SPOOR_FULL ? 6 * 3600_000 : 60_000
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/system/**', 'test/agents/**', 'test/consumers/**'],
+    exclude: [
+      '**/node_modules/**',
+      'test/system/**',
+      'test/agents/**',
+      'test/consumers/**',
+      'test/backends/**',
+    ],
     pool: 'forks',
     setupFiles: ['./test/support/setup.ts'],
     reporters: ['default', './scripts/lib/vitest-counts.js'],

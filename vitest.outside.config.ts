@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// The suites that need more than Node: packages of their own (agents, consumers) or root and Debian (system).
+// The suites that need more than Node: packages of their own (agents, consumers), root and Debian (system), or real
+// servers, built with Go and Maven (backends).
 // They are named on the command line: vitest run -c vitest.outside.config.ts --dir test/system
 export default defineConfig({
   test: {

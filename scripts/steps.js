@@ -19,6 +19,7 @@ if (values.full) Object.assign(env, { SPOOR_RUNS: '5000', SPOOR_RUNS_KILL: '200'
 const signals = ['SIGINT', 'SIGTERM']
 const quick = values.full ? [] : ['--quick']
 const outside = ['vitest', 'run', '-c', 'vitest.outside.config.ts', '--dir']
+// Name, command, arguments, and a limit in seconds where it may be longer than that of the others.
 const steps = [
   ['build', 'npm', ['run', 'build']],
   ['lint and format', 'npx', ['biome', 'ci', '--colors=off', '.']],
@@ -28,6 +29,9 @@ const steps = [
   ['system packages', 'bash', ['scripts/system-packages.sh']],
   ['system', 'npx', [...outside, 'test/system']],
   ['consumers', 'npx', [...outside, 'test/consumers']],
+  // Downloads, and on 2 cores 8 min for a cold build.
+  ['backends build', 'bash', ['test/backends/servers/build.sh'], 3600],
+  ['backends', 'npx', [...outside, 'test/backends']],
   ['agents', 'node', ['scripts/agents.js']],
   ["pino's tests on pino", 'node', ['scripts/pino-tests.js', '--target', 'pino']],
   ["pino's tests on spoor", 'node', ['scripts/pino-tests.js']],
@@ -39,9 +43,9 @@ const steps = [
 const wanted = process.env.SPOOR_STEPS?.split(',')
 const results = []
 console.log(`seed ${seed} (repeat with SPOOR_SEED=${seed})`)
-for (const [name, command, args] of steps) {
+for (const [name, command, args, seconds = limit] of steps) {
   if (wanted !== undefined && !wanted.includes(name)) continue
-  results.push(await step(name, command, args))
+  results.push(await step(name, command, args, Math.max(limit, seconds)))
 }
 const passed = results.reduce((sum, result) => sum + result.passed, 0)
 const failed = results.reduce((sum, result) => sum + result.failed, 0)
@@ -57,12 +61,12 @@ console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 && results.length > 0 ? 0 : 1
 
 /** A step that counts nothing counts as one; one that ends badly without a failure of its own as one failure. */
-async function step(name, command, args) {
+async function step(name, command, args, limit) {
   console.log(`\n=== ${name}: ${command} ${args.join(' ')}`)
   const counts = join(mkdtempSync(join(tmpdir(), 'spoor-step-')), 'counts')
   writeFileSync(counts, '')
   const begun = Date.now()
-  const ok = await run(command, args, { ...env, SPOOR_COUNTS: counts })
+  const ok = await run(command, args, limit, { ...env, SPOOR_COUNTS: counts })
   let passed = 0
   let failed = 0
   for (const line of readFileSync(counts, 'utf8').split('\n').filter(Boolean)) {
@@ -76,7 +80,7 @@ async function step(name, command, args) {
 }
 
 /** Runs the command in a process group of its own, so that one that hangs can be ended with all it started. */
-function run(command, args, env) {
+function run(command, args, limit, env) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, env, stdio: 'inherit', detached: true })
     const guard = setTimeout(() => {

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that test/system needs, where one is missing. Fails where it cannot: a missing tool
-# is a failure, never a skip.
+# Installs the Debian packages that test/system and test/backends need, where one is missing. Fails where it cannot:
+# a missing tool is a failure, never a skip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-list=test/system/debian-packages
-mapfile -t packages < <(grep -v '^#' "$list")
+lists=(test/system/debian-packages test/backends/debian-packages)
+mapfile -t packages < <(grep -hv '^#' "${lists[@]}" | sort -u)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
