@@ -132,10 +132,10 @@ describe('labels', () => {
 
   it('are fifteen at most, and short', () => {
     const labels = Array.from({ length: 20 }, (_, i) => `l${i}`)
-    const fields = Object.fromEntries(labels.map((key) => [key, '💥'.repeat(5000)]))
+    const fields = Object.fromEntries(labels.map((key) => [key, `a${'💥'.repeat(5000)}`]))
     const stream = labelsOf({ service: 's', ...fields }, { labels })
     expect(Object.keys(stream)).toHaveLength(15)
-    expect(stream.l0).toBe('💥'.repeat(256))
+    expect(stream.l0).toBe(`a${'💥'.repeat(255)}`)
   })
 
   it('make the group, and nothing else does', () => {
