@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
-import type { Socket } from 'node:net'
 import { ackOf, type Helo, heloOf, type Identity, pingMessage, pongTrouble } from './forward-messages.ts'
 import { unpack } from './msgpack-reader.ts'
 import { heldError, openStream, type Peer } from './socket.ts'
@@ -25,7 +24,7 @@ const SALT_BYTES = 16
 
 /**
  * Connects and shakes hands. Without `identity` the server is taken to ask for nothing; one that does is a reason to
- * hold. The connection keeps the process alive only while a chunk waits for its acknowledgement.
+ * hold.
  */
 export async function openForwardSession(
   peer: Peer,
@@ -61,13 +60,7 @@ export async function openForwardSession(
     if (chunk === undefined || one === undefined) return
     waiting.delete(chunk)
     one.resolve()
-    if (waiting.size === 0) rest(socket)
-  }
-
-  /** Nothing waits for anything. */
-  function rest(idle: Socket): void {
-    idle.unref()
-    if (isLast) end(new Error('the server wants a connection for each message'))
+    if (waiting.size === 0 && isLast) end(new Error('the server wants a connection for each message'))
   }
 
   function read(bytes: Buffer): void {
@@ -129,7 +122,6 @@ export async function openForwardSession(
     end(error)
     throw error
   }
-  socket.unref()
 
   return {
     deliver(message, chunk, until) {
@@ -148,7 +140,6 @@ export async function openForwardSession(
           return
         }
         until.addEventListener('abort', abort)
-        socket.ref()
         socket.write(message)
       })
     },

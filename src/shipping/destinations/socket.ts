@@ -33,7 +33,10 @@ export function heldOrThrown(error: unknown): Verdict {
   throw error
 }
 
-/** Opens a connection; rejects with the signal's reason when that comes first. */
+/**
+ * Opens a connection; rejects with the signal's reason when that comes first. It keeps no process alive: what was not
+ * acknowledged is in the spool.
+ */
 export function openStream(peer: Peer, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
@@ -41,6 +44,7 @@ export function openStream(peer: Peer, signal: AbortSignal): Promise<Socket> {
       return
     }
     const socket = dial(peer)
+    socket.unref()
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     const settle = (act: () => void): void => {

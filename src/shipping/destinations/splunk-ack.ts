@@ -43,7 +43,7 @@ export function splunkAckDestination(options: SplunkAckOptions): Destination {
   async function acknowledged(sent: PresetRequest, ackId: unknown, signal: AbortSignal): Promise<Verdict> {
     const request = { ...sent, url: ackUrl(sent.url), body: JSON.stringify({ acks: [ackId] }) }
     for (let waitMs = firstMs; ; waitMs = Math.min(waitMs * 2, longestMs)) {
-      await pause(waitMs, undefined, { signal })
+      await pause(waitMs, undefined, { signal, ref: false })
       const body = bodyOf(await answerTo(request, signal))
       if (at(body, 'acks', String(ackId)) === true) return { kind: 'delivered' }
       if (at(body, 'code') === ACK_IS_OFF) return UNACKNOWLEDGED
