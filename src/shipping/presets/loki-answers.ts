@@ -13,7 +13,8 @@ const TOO_LARGE = /larger than max|exceeds limit \d|request body too large/i
 const SET_UP =
   /missing required labels|has \d+ label names; limit|label name too long|this feature is disallowed|^(?:tenant|no org|multiple org) ids?\b|^content-encoding/i
 /** What is wrong with the labels, and so with all of a push: it has one label set. */
-const BAD_LABELS = /label value too long|duplicate label name|error parsing labels|at least one label pair/i
+const BAD_LABELS =
+  /label value too long|duplicate label name|error parsing labels|couldn't parse labels|at least one label pair/i
 
 /** What an answer of Loki's means for the records of its push, all of one label set. Never throws. */
 export function judgeLoki(answer: Answer, records: readonly Shipped[]): Verdict {

@@ -67,6 +67,12 @@ describe('what Loki answers', () => {
     ['too many labels', 400, `entry for stream '${STREAM}' has 16 label names; limit 15\n`, 'hold'],
     ['a label too long', 400, `stream '${STREAM}' has label value too long: 'xx'\n`, 'refuse'],
     ['labels that are none', 400, `error parsing labels '{' with error: parse error\n`, 'refuse'],
+    [
+      'labels that can not be read',
+      400,
+      "couldn't parse labels: 1:2: parse error: unexpected IDENTIFIER\n",
+      'refuse',
+    ],
     ['no push at all', 400, 'unknown value type: Number\n', 'bisect'],
     ['no time', 400, 'strconv.ParseInt: parsing "x": invalid syntax\n', 'bisect'],
     ['a redirect', 302, '', 'hold'],
