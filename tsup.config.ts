@@ -41,6 +41,7 @@ const plainBuiltins: Plugin = {
 const LATER: Record<string, string> = {
   maintenance: 'src/segments/upkeep/maintenance.ts',
   remote: 'src/segments/remote/remote.ts',
+  ship: 'src/shipping/ship.ts',
 }
 
 // Each is whole in itself and shares nothing with the others: what several share would be files of their own again,
@@ -48,7 +49,7 @@ const LATER: Record<string, string> = {
 const laterFiles: Plugin = {
   name: 'later files',
   setup(build) {
-    build.onResolve({ filter: /\/(?:maintenance|remote)\.ts$/ }, ({ kind, path }) =>
+    build.onResolve({ filter: /\/(?:maintenance|remote|ship)\.ts$/ }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path: `./spoor-${basename(path, '.ts')}.js`, external: true } : undefined,
     )
   },
@@ -102,6 +103,7 @@ export default defineConfig([
     entry: {
       ...reader,
       'spoor-thread': 'src/segments/thread.ts',
+      'spoor-shipper': 'src/shipping/thread.ts',
       ...Object.fromEntries(Object.entries(LATER).map(([name, file]) => [`spoor-${name}`, file])),
     },
     splitting: false,

@@ -1,3 +1,4 @@
+export type { HttpFormat } from './config/formats.ts'
 export type { Identity } from './config/identity.ts'
 export type { LevelName, LevelOrSilent } from './config/levels.ts'
 export { type Carrier, captureContext, continueContext, environmentCarrier } from './context/carrier.ts'
@@ -26,6 +27,10 @@ export type {
   Logger,
   TimerOptions,
 } from './logger/types.ts'
+export type { Destination } from './shipping/destination.ts'
+export type { Answer, Preset, PresetOptions, PresetRequest, Verdict } from './shipping/preset.ts'
+export type { Shipped } from './shipping/shipped.ts'
+export type { ShipperState, ShipperStats } from './shipping/stats.ts'
 export { type ConsoleTransportOptions, consoleTransport } from './transports/console.ts'
 export type { FanoutStats } from './transports/fanout.ts'
 export {
@@ -34,6 +39,13 @@ export {
   type FileTransportOptions,
   fileTransport,
 } from './transports/file.ts'
+export {
+  type HttpBatchOptions,
+  type HttpStats,
+  type HttpTransport,
+  type HttpTransportOptions,
+  httpTransport,
+} from './transports/http.ts'
 export { type MemoryTransport, type MemoryTransportOptions, memoryTransport } from './transports/memory.ts'
 export {
   type PinoPipeline,

@@ -1,11 +1,13 @@
 import { millisecondsOf } from '../config/check.ts'
 import { describeProblem, type EnvironmentProblem, readEnvironment } from '../config/environment.ts'
+import type { HttpFormat } from '../config/formats.ts'
 import { type Identity, readIdentity } from '../config/identity.ts'
 import { selfLog } from '../config/self-log.ts'
 import type { Settings } from '../config/settings.ts'
 import { type SamplerWarning, samplerFromEnvironment, useSampler } from '../context/sampler.ts'
 import { consoleTransport } from '../transports/console.ts'
 import { fileTransport } from '../transports/file.ts'
+import { httpTransport } from '../transports/http.ts'
 import type { Transport } from '../transports/transport.ts'
 import type { LoggerOptions } from './options.ts'
 
@@ -52,7 +54,36 @@ function environmentTransports(settings: Settings): Transport[] {
   }
   if (settings.console) add('LOG_CONSOLE', () => consoleOf(settings))
   if (file !== undefined) add('LOG_FILE', () => fileOf(file, settings))
+  if (isShipped(settings)) add('LOG_HTTP_URL', () => httpOf(settings))
   return transports
+}
+
+// These find their endpoint in variables of their own, once they are asked for.
+const FIND_THEMSELVES: readonly (HttpFormat | undefined)[] = ['otlp', 'dash0', 'datadog', 'cloudwatch']
+
+function isShipped({ http, httpDisabled, httpUrl, httpFormat }: Settings): boolean {
+  return http && !httpDisabled && (httpUrl !== undefined || FIND_THEMSELVES.includes(httpFormat))
+}
+
+function httpOf(settings: Settings): Transport {
+  return httpTransport({
+    url: settings.httpUrl,
+    format: settings.httpFormat,
+    token: settings.httpToken,
+    headers: settings.httpHeaders,
+    labels: Object.keys(settings.labels),
+    tenant: settings.httpTenant,
+    index: settings.httpIndex,
+    level: settings.httpLevel,
+    spoolDir: settings.spoolDir,
+    spoolMax: settings.spoolMax,
+    spoolAge: settings.spoolAge,
+    allowInsecure: settings.httpInsecure,
+    ca: settings.httpCa,
+    cert: settings.httpCert,
+    key: settings.httpKey,
+    exitWaitMs: settings.httpExitWait,
+  })
 }
 
 function consoleOf({ format, consoleLevel, color }: Settings): Transport {

@@ -2,10 +2,12 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** The worker thread's entry beside this module; undefined where a bundler has left it behind. */
-export function threadFile(): string | undefined {
+/** A worker thread's entry beside this module; undefined where a bundler has left it behind. */
+export function threadFile(
+  name: 'spoor-thread.js' | 'spoor-shipper.js' = 'spoor-thread.js',
+): string | undefined {
   try {
-    const file = join(here(), 'spoor-thread.js')
+    const file = join(here(), name)
     return existsSync(file) ? file : undefined
   } catch {
     return undefined

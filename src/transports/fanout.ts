@@ -78,17 +78,34 @@ export function createFanout(transports: readonly Transport[], host: TransportHo
     }
   }
 
-  const [only, ...more] = transports.map(writerOf)
+  const writers = transports.map(writerOf)
+  const [only, ...more] = writers
   let writeLine: Fanout['writeLine'] = () => {}
   if (only !== undefined) writeLine = only
   if (only !== undefined && more.length > 0) {
-    const writers = [only, ...more]
     writeLine = (line, level) => {
       for (let i = 0; i < writers.length; i++) (writers[i] as Fanout['writeLine'])(line, level)
     }
   }
 
-  for (const transport of transports) guarded(transport, (each) => each.attach?.(host))
+  /** What a transport has to tell goes to the others alone. */
+  function hostOf(own: number): TransportHost {
+    const { line } = host
+    if (line === undefined) return host
+    return {
+      ...host,
+      tell(level, msg, fields) {
+        const text = line.call(host, level, msg, fields)
+        writers.forEach((write, i) => {
+          if (i !== own) write(text, level)
+        })
+      },
+    }
+  }
+
+  transports.forEach((transport, i) => {
+    guarded(transport, (each) => each.attach?.(hostOf(i)))
+  })
 
   const fanout: Fanout & { [METADATA]: true } = {
     [METADATA]: true,

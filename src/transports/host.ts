@@ -17,9 +17,16 @@ export function stderrHost(name: string): TransportHost {
 
 /** The same host, kept to its promise: it is called from timers, where what it throws would end the process. */
 export function guardedHost(host: TransportHost, name: string): TransportHost {
-  const { line } = host
+  const { line, tell } = host
   return {
     names: host.names,
+    tell(level, msg, fields) {
+      try {
+        tell?.call(host, level, msg, fields)
+      } catch {
+        // stderr was told the same.
+      }
+    },
     report(event) {
       try {
         host.report(event)

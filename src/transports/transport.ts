@@ -36,6 +36,11 @@ export interface TransportHost {
   /** Tells what went wrong or was lost; never throws, rate-limited, goes to stderr and not through the pipeline. */
   report(event: TransportEvent): void
   /**
+   * Writes a record of spoor's own into the logger's other transports: for what a transport that is failing has to
+   * say. Without it stderr alone is told.
+   */
+  tell?(level: number, msg: string, fields: Readonly<Record<string, unknown>>): void
+  /**
    * Makes a line of the logger's format for a record that the transport itself has to write, such as what it
    * lost. Without it the transport writes a plain JSON line.
    */

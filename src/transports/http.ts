@@ -1,0 +1,160 @@
+import { builtin } from '../config/builtin.ts'
+import { createBatch, type Loss } from '../segments/batch.ts'
+import { makeOwner } from '../segments/spool/owner.ts'
+import { createSpoolWriter, type SpoolWriter } from '../segments/spool/writer.ts'
+import type { ShipperEvent } from '../shipping/events.ts'
+import { guardedHost, levelNumber, lossByLevel, lossLine, stderrHost } from './host.ts'
+import {
+  type HttpStats,
+  type HttpTransport,
+  type HttpTransportOptions,
+  httpSettings,
+} from './http-options.ts'
+import { createShipping } from './shipping.ts'
+import type { TransportHost } from './transport.ts'
+
+export type { HttpBatchOptions, HttpStats, HttpTransport, HttpTransportOptions } from './http-options.ts'
+
+const RETRY_MS = [100, 1000] as const
+const CLOSE_WAIT_MS = 1000
+const WARN = 40
+
+/**
+ * Ships records to a back end, by way of a spool on the disk: what a call has taken is in the page cache at the end of
+ * the event-loop turn, error and above before the call returns, and stays in the spool until the back end has
+ * acknowledged it, over restarts and outages. docs/shipping.md has all that it promises, and a page for each back end.
+ *
+ * @throws TypeError ERR_SPOOR_OPTION for an option that is wrong; never because of the network or the disk
+ */
+export function httpTransport(options: HttpTransportOptions): HttpTransport {
+  const settings = httpSettings(options)
+  const { name, directory, bufferLimit } = settings
+  const owner = makeOwner(builtin('node:worker_threads').threadId)
+  let host: TransportHost = stderrHost(name)
+  let writer: SpoolWriter | undefined
+  let closed = false
+
+  const shipping = createShipping(settings, owner, {
+    onEvent: tellOfShipping,
+    onProblem: (code, message, dropped) =>
+      host.report({ code, message, ...(dropped === undefined ? {} : { dropped }) }),
+    note,
+    onLost(lines, byLevel, reason) {
+      const loss = lossOf(lines, byLevel)
+      host.report({
+        code: 'dropped',
+        message: `${lines} records for ${name} were given up: ${reason}`,
+        dropped: lines,
+      })
+      if (!closed) batch.add(lossLine(host, name, loss, reason), WARN)
+    },
+  })
+
+  function spool(): SpoolWriter {
+    writer ??= createSpoolWriter({
+      directory,
+      owner,
+      names: Object.fromEntries(host.names ?? []),
+      budgetBytes: settings.budgetBytes,
+      fsync: settings.fsync,
+      fsyncMs: settings.fsyncMs,
+      onProblem: ({ code, message }) => host.report({ code, message }),
+      onDirectory: shipping.wrote,
+    })
+    return writer
+  }
+
+  const batch = createBatch({
+    commit: (lines) => spool().append(lines),
+    bufferLimit,
+    retryMs: RETRY_MS,
+    keepAlive: false,
+    onBlocked: () =>
+      host.report({
+        code: writer?.error?.code ?? 'short',
+        message: `can't write the spool ${directory}: ${cause()}. Records are held in memory (up to ${bufferLimit} characters, then the lowest levels are dropped); writing goes on by itself when it is possible again.`,
+      }),
+    onLoss(loss, final) {
+      const message = final
+        ? `${loss.dropped} records for ${name} were lost (${lossByLevel(loss)}): ${cause()}.`
+        : `the memory held for ${name} is full; records are being lost, lowest levels first, until its spool can be written: ${cause()}.`
+      host.report({ code: 'dropped', message, dropped: loss.dropped })
+    },
+    onRecovered(loss) {
+      const lost = loss.dropped === 0 ? 'nothing was lost' : `${loss.dropped} records were lost`
+      const message = `the spool ${directory} is written again; ${lost}.`
+      host.report({ code: 'recovered', message, dropped: loss.dropped })
+      if (loss.dropped > 0) batch.add(lossLine(host, name, loss, cause()), WARN)
+    },
+  })
+
+  /** For the record that stands in the spool in place of those that were given up. */
+  function note(): { line: string; timeKey: string } {
+    const fields = { component: 'spoor', transport: name }
+    const line = host.line?.(WARN, 'log records were lost', fields) ?? '{"level":"warn"}'
+    const timeKey = [...(host.names ?? [])].find(([, key]) => key === 'time')?.[0] ?? 'time'
+    return { line, timeKey }
+  }
+
+  function cause(): string {
+    return writer?.error?.message ?? 'a write came back short'
+  }
+
+  /** On stderr, and as a record in the other transports: the one that is failing can't tell. */
+  function tellOfShipping({ code, message, records }: ShipperEvent): void {
+    host.report({ code, message, ...(records === undefined ? {} : { dropped: records }) })
+    const fields = {
+      component: 'spoor',
+      transport: name,
+      code,
+      ...(records === undefined ? {} : { records }),
+    }
+    host.tell?.(WARN, message, fields)
+  }
+
+  return {
+    name,
+    level: levelNumber(settings.level),
+    attach(given) {
+      host = guardedHost(given, name)
+      // What an earlier run has left goes out whether or not there are records of this one.
+      shipping.begin()
+    },
+    write: (line, level) => batch.add(line, level),
+    flushSync: () => void batch.flush(),
+    flush: () => batch.drained(),
+    async delivered(waitMs) {
+      await batch.drained()
+      return shipping.drain(waitMs)
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      await batch.close(CLOSE_WAIT_MS)
+      writer?.close()
+      await shipping.end(settings.exitWaitMs)
+    },
+    stats(): HttpStats {
+      const { shipper, spoolBytes, dropped } = shipping.stats()
+      return {
+        records: batch.records,
+        bytes: writer?.bytes ?? 0,
+        dropped: batch.dropped + dropped + (shipper?.lost ?? 0),
+        buffered: batch.buffered,
+        lastError: shipper?.lastError ?? writer?.error?.message,
+        state: shipper?.state ?? 'starting',
+        shipper,
+        spoolBytes,
+        spoolDropped: dropped,
+      }
+    },
+  }
+}
+
+function lossOf(lines: number, byLevel: Readonly<Record<string, number>>): Loss {
+  const levels = Object.entries(byLevel).map(([level, count]): [number, number] => [
+    levelNumber(level as never),
+    count,
+  ])
+  return { dropped: lines, byLevel: new Map(levels), since: Date.now() }
+}

@@ -1,0 +1,208 @@
+import type { Worker } from 'node:worker_threads'
+import { builtin } from '../config/builtin.ts'
+import { isExiting } from '../config/exit.ts'
+import { threadFile } from '../segments/thread-file.ts'
+import { after, atEndOfTurn, outsideScopes } from '../segments/timers.ts'
+import type { ShipperEvent } from '../shipping/events.ts'
+import type { ShipOrder, ShipOrders, ShipReport } from '../shipping/orders.ts'
+import type { ShipperStats } from '../shipping/stats.ts'
+import type { HttpSettings } from './http-options.ts'
+
+/** The other end of a transport that ships: it is started, and started again when it dies. */
+export interface Shipping {
+  /** Starts it at the end of this turn. */
+  begin(): void
+  /** To be told of each subdirectory that the writer begins. */
+  wrote(subdirectory: string): void
+  /** Resolves true when all that is in the spool is delivered, false after `waitMs`. */
+  drain(waitMs: number): Promise<boolean>
+  /** The writer has closed. Resolves when it has ended, having waited up to `waitMs` for deliveries. */
+  end(waitMs: number): Promise<void>
+  stats(): { shipper: ShipperStats | undefined; spoolBytes: number; dropped: number }
+}
+
+export interface ShippingHost {
+  onEvent(event: ShipperEvent): void
+  onProblem(code: string, message: string, dropped?: number): void
+  onLost(lines: number, byLevel: Readonly<Record<string, number>>, reason: string): void
+  /** A line of the logger's for a loss, and what its time is called. */
+  note(): { line: string; timeKey: string }
+}
+
+/** What was started: a thread, or the same code here. */
+interface Runner {
+  order(order: ShipOrder): void
+  kill(): void
+  ref(): void
+  unref(): void
+}
+
+const RESTART_MS = [1000, 30_000] as const
+const STOP_MS = 2000
+
+export function createShipping(settings: HttpSettings, owner: string, host: ShippingHost): Shipping {
+  const file = mayHaveThread(settings) ? threadFile('spoor-shipper.js') : undefined
+  const directories = new Set<string>()
+  const draining = new Map<number, (all: boolean) => void>()
+  let runner: Runner | undefined
+  let begun = false
+  let ended = false
+  let drains = 0
+  let pauseMs: number = RESTART_MS[0]
+  let shipper: ShipperStats | undefined
+  let spoolBytes = 0
+  // Of runners before this one, and of this one.
+  let droppedBefore = 0
+  let dropped = 0
+  let stopped: (() => void) | undefined
+
+  function begin(): void {
+    if (begun) return
+    begun = true
+    atEndOfTurn(() => void start())
+  }
+
+  async function start(): Promise<void> {
+    if (ended || isExiting()) return
+    const { line, timeKey } = host.note()
+    const orders: ShipOrders = {
+      kind: 'ship',
+      directory: settings.directory,
+      owner,
+      destination: settings.destination,
+      budgetBytes: settings.budgetBytes,
+      maxAgeMs: settings.maxAgeMs,
+      batch: settings.batch,
+      deadLetterBytes: settings.deadLetterBytes,
+      note: line,
+      timeKey,
+    }
+    try {
+      runner = file === undefined ? await startHere(orders) : startThread(file, orders)
+      for (const subdirectory of directories) runner.order({ kind: 'directory', subdirectory })
+    } catch (error) {
+      host.onProblem(
+        'thread',
+        `can't ship ${settings.directory}: ${(error as Error).message}. Records wait in the spool.`,
+      )
+      again()
+    }
+  }
+
+  async function startHere(orders: ShipOrders): Promise<Runner> {
+    const { ship } = await import('../shipping/ship.ts')
+    const { order } = outsideScopes(() => ship(orders, hear, settings.own))
+    return { order, kill() {}, ref() {}, unref() {} }
+  }
+
+  function startThread(path: string, workerData: ShipOrders): Runner {
+    const { Worker } = builtin('node:worker_threads')
+    return outsideScopes(() => {
+      // Neither what the service preloads nor its environment is the thread's business.
+      const worker: Worker = new Worker(path, { name: 'spoor-ship', workerData, execArgv: [], env: {} })
+      let crash: Error | undefined
+      worker.unref()
+      worker.on('message', hear)
+      worker.on('error', (error: Error) => {
+        crash = error
+      })
+      worker.on('exit', (code) => died(crash ?? new Error(`it ended with code ${code}`)))
+      return {
+        order: (order) => worker.postMessage(order),
+        kill: () => void worker.terminate(),
+        ref: () => worker.ref(),
+        unref: () => worker.unref(),
+      }
+    })
+  }
+
+  /** All it knew is in the spool: the next one goes on from there. */
+  function died(error: Error): void {
+    runner = undefined
+    droppedBefore += dropped
+    dropped = 0
+    stopped?.()
+    if (ended || isExiting()) return
+    host.onProblem(
+      'thread',
+      `the thread that ships ${settings.directory} has died: ${error.message}. Records wait in the spool; it is started again.`,
+    )
+    again()
+  }
+
+  function again(): void {
+    after(pauseMs, () => void start()).unref()
+    pauseMs = Math.min(pauseMs * 2, RESTART_MS[1])
+  }
+
+  function hear(report: ShipReport): void {
+    if (report.kind === 'stats') {
+      shipper = report.stats
+      spoolBytes = report.spoolBytes
+      dropped = report.dropped
+      pauseMs = RESTART_MS[0]
+    } else if (report.kind === 'event') host.onEvent(report.event)
+    else if (report.kind === 'problem') host.onProblem(report.code, report.message, report.dropped)
+    else if (report.kind === 'lost') host.onLost(report.loss.lines, report.loss.byLevel, report.reason)
+    else if (report.kind === 'drained') drained(report.id, report.all)
+    else if (report.kind === 'stopped') stopped?.()
+    else
+      host.onProblem(
+        'config',
+        `nothing is shipped from ${settings.directory}: ${report.message} Records wait in the spool.`,
+      )
+  }
+
+  function drained(id: number, all: boolean): void {
+    draining.get(id)?.(all)
+    draining.delete(id)
+  }
+
+  return {
+    begin,
+    wrote(subdirectory) {
+      directories.add(subdirectory)
+      begin()
+      runner?.order({ kind: 'directory', subdirectory })
+    },
+    drain(waitMs) {
+      const id = drains++
+      return new Promise((resolve) => {
+        draining.set(id, resolve)
+        // Holds the process: somebody waits for it.
+        after(waitMs, () => drained(id, false))
+        if (runner === undefined) begin()
+        const ask = (): void => {
+          if (!draining.has(id)) return
+          if (runner === undefined) after(5, ask)
+          else runner.order({ kind: 'drain', id, waitMs })
+        }
+        ask()
+      })
+    },
+    async end(waitMs) {
+      ended = true
+      if (runner === undefined) return
+      const ending = runner
+      ending.ref()
+      await new Promise<void>((resolve) => {
+        stopped = resolve
+        ending.order({ kind: 'stop', waitMs })
+        after(waitMs + STOP_MS, resolve).unref()
+      })
+      ending.kill()
+    },
+    stats: () => ({ shipper, spoolBytes, dropped: droppedBefore + dropped }),
+  }
+}
+
+/** Functions among the options, and presets that are objects, can't go to another thread. */
+function mayHaveThread({ thread, own, destination }: HttpSettings): boolean {
+  if (!thread || own !== undefined) return false
+  try {
+    structuredClone(destination)
+    return true
+  } catch {
+    return false
+  }
+}
