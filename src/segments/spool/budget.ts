@@ -81,15 +81,14 @@ export function createSpoolBudget(options: SpoolBudgetOptions): SpoolBudget {
       over -= size
       dropped = sumOfDropped(dropped, one)
     }
-    const candidates = candidatesOf(held)
     const oldest = now() - maxAgeMs
-    const young = candidates.filter(({ mtimeMs }) => mtimeMs >= oldest)
-    for (const one of candidates) if (one.mtimeMs < oldest) await drop(one)
+    const [old, others] = split(candidatesOf(held), (one) => one.source !== undefined && one.mtimeMs < oldest)
+    for (const one of old) await drop(one)
 
     if (over <= 0) overSince = undefined
     else overSince ??= monotonic()
     const patient = overSince !== undefined && monotonic() - overSince < PATIENCE_MS
-    for (const one of young) {
+    for (const one of others) {
       if (over <= 0) break
       if (one.source !== undefined) await drop(one)
       else if (patient) over -= one.size
@@ -98,4 +97,8 @@ export function createSpoolBudget(options: SpoolBudgetOptions): SpoolBudget {
   }
 
   return { enforce }
+}
+
+function split<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))]
 }

@@ -34,6 +34,11 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && Number.isSafeInteger(value)
 }
 
+/** What a checkpoint's file says of a place. */
+export function checkpointText({ seq, offset }: SpoolPlace): string {
+  return `${JSON.stringify({ v: VERSION, seq, offset, crc: crcOf({ seq, offset }) })}\n`
+}
+
 function crcOf({ seq, offset }: SpoolPlace): number {
   return builtin('node:zlib').crc32(`${seq} ${offset}`)
 }
@@ -46,7 +51,7 @@ function crcOf({ seq, offset }: SpoolPlace): number {
  */
 export async function writeCheckpoint(
   subdirectory: string,
-  { seq, offset }: SpoolPlace,
+  place: SpoolPlace,
   durable: boolean,
 ): Promise<void> {
   const target = join(subdirectory, CHECKPOINT)
@@ -54,8 +59,7 @@ export async function writeCheckpoint(
   const handle = await open(temporary, 'wx', FILE_MODE)
   try {
     try {
-      const crc = crcOf({ seq, offset })
-      await handle.writeFile(`${JSON.stringify({ v: VERSION, seq, offset, crc })}\n`)
+      await handle.writeFile(checkpointText(place))
       if (durable) await handle.datasync()
     } finally {
       await handle.close()

@@ -161,11 +161,14 @@ export function createSpoolWriter(options: SpoolWriterOptions): SpoolWriter {
     if (time - lookedAt < LOOK_MS) return false
     lookedAt = time
     if (isThere()) return false
-    const file = home as string
+    if (home !== undefined) lose(home)
+    return true
+  }
+
+  function lose(file: string): void {
+    home = undefined
     const message = `${file} was renamed or removed while it was written to. Records go to a new directory beside it; what another process has adopted it delivers, perhaps a second time.`
     tellLater.push(() => onProblem({ code: 'moved', file, message }))
-    home = undefined
-    return true
   }
 
   function isThere(): boolean {
@@ -203,7 +206,10 @@ export function createSpoolWriter(options: SpoolWriterOptions): SpoolWriter {
 
   function begin(time: number): boolean {
     if (!hasRoom(time)) return false
-    if (home !== undefined && open(home, [home], time)) return true
+    if (home !== undefined) {
+      if (open(home, [home], time)) return true
+      lose(home)
+    }
     const made = makeHome(directory, options.owner, options.names ?? {})
     const { path: begun } = made
     home = begun

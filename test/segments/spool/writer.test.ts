@@ -228,11 +228,12 @@ describe('a spool writer whose directory goes away', () => {
 
   it('looks at each new segment, whenever that is', () => {
     const directory = temporaryDirectory()
-    const { writer, directories } = spoolIn(directory, { segmentBytes: 100, monotonic: () => 0 })
+    const { writer, directories, problems } = spoolIn(directory, { segmentBytes: 100, monotonic: () => 0 })
     writer.append(linesOf(0, 10))
     renameSync(onlyIn(directory), `${onlyIn(directory)}-9`)
     writer.append(lineOf(10))
     expect(directories).toHaveLength(2)
+    expect(problems.map(({ code }) => code)).toEqual(['moved'])
     expect(textIn(directories[1] as string)).toBe(lineOf(10))
   })
 
