@@ -80,8 +80,8 @@ export const HTTP_VARIABLES: HttpVariables = {
     option: 'httpTransport({ index })',
     kind: kinds.text,
     fallback: undefined,
-    default: 'the data stream logs-<service>-<env>',
-    doc: "Elasticsearch's or Splunk's index; with `{yyyy.MM.dd}` in it, one for each day.",
+    default: 'the data stream logs-spoor-default',
+    doc: "Elasticsearch's or Splunk's index, CloudWatch's log group; Elasticsearch's with `{yyyy.MM.dd}` in it: one for each day.",
   },
   httpInsecure: {
     name: 'LOG_HTTP_INSECURE',

@@ -3,6 +3,7 @@ import type { EnvironmentProblem } from '../config/environment.ts'
 import { optionError } from '../config/errors.ts'
 import { HTTP_FORMATS } from '../config/formats.ts'
 import type { Destination } from './destination.ts'
+import { cloudwatchDestination } from './destinations/cloudwatch.ts'
 import { fluentdDestination } from './destinations/fluentd.ts'
 import { splunkAckDestination } from './destinations/splunk-ack.ts'
 import { syslogDestination } from './destinations/syslog.ts'
@@ -56,10 +57,8 @@ const MAKERS: Readonly<Record<DestinationOrders['format'], Maker>> = {
   datadog,
   splunk,
   ndjson: (orders) => overHttp(ndjsonPreset(common(orders)), orders),
-  async cloudwatch(orders) {
-    const { cloudwatchDestination } = await import('./destinations/cloudwatch.ts')
-    return cloudwatchDestination({ ...orders.options } as Parameters<typeof cloudwatchDestination>[0])
-  },
+  // The SDK is loaded when it is used; an index that is none is refused with what to write instead.
+  cloudwatch: ({ index = '', options }) => cloudwatchDestination({ logGroup: index, ...options }),
   fluentd,
   syslog,
 }

@@ -98,8 +98,9 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
   function startThread(path: string, workerData: ShipOrders): Runner {
     const { Worker } = builtin('node:worker_threads')
     return outsideScopes(() => {
-      // Neither what the service preloads nor its environment is the thread's business.
-      const worker: Worker = new Worker(path, { name: 'spoor-ship', workerData, execArgv: [], env: {} })
+      // Neither what the service preloads nor its environment is the thread's business; but AWS's SDK looks there.
+      const env = workerData.destination.format === 'cloudwatch' ? process.env : {}
+      const worker: Worker = new Worker(path, { name: 'spoor-ship', workerData, execArgv: [], env })
       let crash: Error | undefined
       worker.unref()
       worker.on('message', hear)
