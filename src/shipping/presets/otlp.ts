@@ -1,6 +1,6 @@
 import type { Answer, Preset, PresetOptions, Verdict } from '../preset.ts'
 import type { Shipped } from '../shipped.ts'
-import { at, bodyOf, judgeByStatus, shown } from './answers.ts'
+import { at, bodyOf, judgeByStatus, reasonOf, shown } from './answers.ts'
 import { accessOf } from './credentials.ts'
 import { jsonText } from './fields.ts'
 import { logRecordOf, resourceOf } from './otlp-record.ts'
@@ -84,6 +84,8 @@ function entryOf<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 }
 
 const RETRIED = new Set([429, 502, 503, 504])
+/** The Collector's 413 is a 400 that says so (0.160, confighttp). */
+const TOO_LARGE = /request body too large/i
 
 /**
  * "All other 4xx or 5xx response status codes MUST NOT be retried": a 400 is some record's fault and bisected, what
@@ -92,6 +94,7 @@ const RETRIED = new Set([429, 502, 503, 504])
  */
 function judgeOtlp(answer: Answer, count: number): Verdict {
   if (answer.status >= 200 && answer.status <= 299) return judgeSuccess(answer, count)
+  if (answer.status === 400 && TOO_LARGE.test(answer.body)) return { kind: 'halve', reason: reasonOf(answer) }
   return judgeByStatus(answer, {
     retry: (status) => RETRIED.has(status),
     hold: [401, 403, 407],

@@ -347,6 +347,12 @@ describe('what a server answers', () => {
     ['more than there were', 200, partial('50'), { kind: 'refuse' }],
     ['a page', 200, '<!doctype html><title>Log in</title>', { kind: 'hold' }],
     ['bad data', 400, '{"code":3,"message":"bad"}', { kind: 'bisect', reason: '400: bad' }],
+    [
+      'too large, as the Collector says it',
+      400,
+      '{"code":3, "message":"http: request body too large"}',
+      { kind: 'halve' },
+    ],
     ['no token', 401, '', { kind: 'hold' }],
     ['a token without the right', 403, '', { kind: 'hold' }],
     ['a proxy that wants one', 407, '', { kind: 'hold' }],
