@@ -6,6 +6,7 @@ import { START_LIMIT_MS } from './support/build.ts'
 import { type Collector, startCollector } from './support/collector.ts'
 import { type Loki, startLoki } from './support/loki.ts'
 import { type OpenSearch, startOpenSearch } from './support/opensearch.ts'
+import { readOtlp } from './support/otlp.ts'
 import { poll } from './support/poll.ts'
 import type { Server } from './support/server.ts'
 
@@ -192,6 +193,17 @@ describe('the Collector', () => {
       timeUnixNano: '1000000000',
       attributes: { 'fluent.tag': 'a.b' },
     })
+  })
+
+  it('is read past what a SIGKILL has left in its file', () => {
+    const request = (text: string) =>
+      JSON.stringify({
+        resourceLogs: [
+          { scopeLogs: [{ logRecords: [{ body: { stringValue: text }, timeUnixNano: NANO }] }] },
+        ],
+      })
+    const text = `${request('a')}\n${request('b')}${request('c')}\n${request('d').slice(0, -9)}${request('e')}\n`
+    expect(readOtlp(text).map(({ body }) => body)).toEqual(['a', 'b', 'c', 'e'])
   })
 
   it('takes more configuration', async () => {

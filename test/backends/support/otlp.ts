@@ -47,9 +47,8 @@ interface Export {
   }[]
 }
 
-// A Collector that was killed between a request and its newline leaves two on one line. In a string the quote would
-// be escaped.
-const BETWEEN = /\n|(?<=\})(?=\{"resourceLogs":)/
+// A Collector that was killed before a request's newline goes on behind it. In a string the quote would be escaped.
+const BETWEEN = /\n|(?=\{"resourceLogs":)/
 
 /** Reads the requests that a Collector's file exporter wrote, flat. What was torn by a SIGKILL is left out. */
 export function readOtlp(text: string): OtlpRecord[] {
