@@ -34,7 +34,7 @@ export function streamSender({ peer, confirmMs }: StreamSettings): Sender {
     })
     // A failure while nothing is sent: the next batch finds it closed.
     socket.on('error', () => {})
-    // Servers say nothing; what one says all the same must not fill our memory, and an end must be seen.
+    // What is said while nothing is sent must not fill our memory, and an end must be seen.
     socket.resume()
     roundTripMs = Math.min(performance.now() - begin, LONGEST_ROUND_TRIP_MS)
     return socket
@@ -100,6 +100,7 @@ function handOver(
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
       socket.off('error', fail)
+      socket.off('data', talks)
       socket.off('end', answered)
       socket.off('close', closed)
       isEnded = true
@@ -112,6 +113,8 @@ function handOver(
       })
     const abort = (): void => fail(signal.reason)
     const tooEarly = (): void => fail(new Error('the syslog server closed before it had all'))
+    // One that does is something else, and its end says nothing.
+    const talks = (): void => fail(new Error('who listens there talks, and a syslog server never does'))
     const answered = (): void => {
       isAnswered = isEnded
       if (!isAnswered) tooEarly()
@@ -124,6 +127,7 @@ function handOver(
       timer = after(confirmMs, () => settle(() => resolve(false))).unref()
     }
     socket.on('error', fail)
+    socket.on('data', talks)
     socket.on('end', answered)
     socket.on('close', closed)
     if (signal.aborted) abort()

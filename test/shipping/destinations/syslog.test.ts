@@ -188,16 +188,19 @@ describe('over a stream', () => {
     expect(server.complaints).toEqual([])
   })
 
-  it.each(['close at once', 'reset'] as const)('is no yes when the server does: %s', async (failure) => {
-    const server = await serve()
-    const to = towards(server)
-    const large = Array.from({ length: 100 }, (_, i) => shipped({ pad: 'x'.repeat(8000) }, i))
-    for (let i = 0; i < 5; i++) {
-      server.failNext(failure)
-      await expect(to.send(large, forever())).rejects.toThrow()
-    }
-    expect(await to.send(large, forever())).toEqual(DELIVERED)
-  })
+  it.each(['close at once', 'reset', 'talk'] as const)(
+    'is no yes when the server does: %s',
+    async (failure) => {
+      const server = await serve()
+      const to = towards(server)
+      const large = Array.from({ length: 100 }, (_, i) => shipped({ pad: 'x'.repeat(8000) }, i))
+      for (let i = 0; i < 5; i++) {
+        server.failNext(failure)
+        await expect(to.send(large, forever())).rejects.toThrow()
+      }
+      expect(await to.send(large, forever())).toEqual(DELIVERED)
+    },
+  )
 
   it('is sent again where a server that closes as a rule does not', async () => {
     const server = await serve()

@@ -35,6 +35,8 @@ export type StreamFailure =
   | 'keep open'
   /** Not read. */
   | 'hang'
+  /** Greeted, read and closed, as by something that is no syslog server. */
+  | 'talk'
 
 export interface FakeSyslog {
   readonly port: number
@@ -74,6 +76,7 @@ export async function fakeSyslog(options: FakeSyslogOptions): Promise<FakeSyslog
     connections++
     const failure = failures.shift() ?? fake.always
     socket.on('error', () => {})
+    if (failure === 'talk') socket.write('220 ready\r\n')
     if (failure === 'close at once') socket.destroy()
     if (failure === 'close at once' || failure === 'hang') return
     let received: Buffer = Buffer.alloc(0)
