@@ -3,7 +3,7 @@ import type { Preset, PresetOptions } from '../preset.ts'
 import type { Shipped } from '../shipped.ts'
 import { judgeByStatus } from './answers.ts'
 import { accessOf } from './credentials.ts'
-import { freeName, isoTimeOf, jsonText } from './fields.ts'
+import { jsonText, withTimeAs } from './fields.ts'
 
 export interface Dash0Options extends PresetOptions {
   /** Where the logs go: `https://ingest.example.dash0.com`; `/logs/ingest` is added where there is no path. */
@@ -40,11 +40,7 @@ export function dash0Preset(options: Dash0Options): Preset {
 }
 
 function lineOf(shipped: Shipped): string {
-  const line = new Map<string, unknown>([['timestamp', isoTimeOf(shipped)]])
-  for (const [key, value] of Object.entries(shipped.record)) {
-    if (key !== 'time') line.set(freeName(key, line), value)
-  }
-  return `${jsonText(Object.fromEntries(line))}\n`
+  return `${jsonText(withTimeAs('timestamp', shipped))}\n`
 }
 
 /** What Dash0's variables say. */

@@ -5,7 +5,7 @@ import type { Shipped } from '../shipped.ts'
 import { type Access, accessOf } from './credentials.ts'
 import { ecsDocument } from './ecs.ts'
 import { judgeBulk } from './elasticsearch-answers.ts'
-import { freeName, isoTimeOf, jsonText } from './fields.ts'
+import { isoTimeOf, jsonText, withTimeAs } from './fields.ts'
 
 export interface ElasticsearchOptions extends PresetOptions {
   /**
@@ -46,7 +46,10 @@ const FILTER = 'errors,items.*.status,items.*.error.type,items.*.error.reason'
 export function elasticsearchPreset(options: ElasticsearchOptions): Preset {
   const { url, headers, hide } = accessTo(options)
   const indexOf = indexNamer(options)
-  const document = options.ecs === true ? ecsDocument(options.labels ?? []) : plainDocument
+  const document =
+    options.ecs === true
+      ? ecsDocument(options.labels ?? [])
+      : (shipped: Shipped) => withTimeAs('@timestamp', shipped)
 
   function linesOf(shipped: Shipped): string {
     const action = { create: { _index: indexOf(shipped), _id: shipped.id } }
@@ -132,12 +135,4 @@ function assertName(option: 'dataStream' | 'index', value: string, name: string)
         ? 'an index name in lower case such as logs-{yyyy.MM.dd}'
         : "a data stream's name in lower case such as logs-shop-production",
   })
-}
-
-function plainDocument(shipped: Shipped): Record<string, unknown> {
-  const document = new Map<string, unknown>([['@timestamp', isoTimeOf(shipped)]])
-  for (const [key, value] of Object.entries(shipped.record)) {
-    if (key !== 'time') document.set(freeName(key, document), value)
-  }
-  return Object.fromEntries(document)
 }

@@ -8,7 +8,7 @@ const NTH_DIGITS = 6
 const LAST_MS = 9_223_372_036_853
 
 function wholeMs(timeMs: number): number {
-  return Number.isFinite(timeMs) ? Math.min(Math.max(Math.trunc(timeMs), 0), LAST_MS) : 0
+  return Number.isNaN(timeMs) ? 0 : Math.min(Math.max(Math.trunc(timeMs), 0), LAST_MS)
 }
 
 /** The record's time in ns since the epoch, as decimal digits; 0 for one before it. */
@@ -24,6 +24,18 @@ export function nanosecondsOf({ timeMs, nth }: Shipped): string {
 export function isoTimeOf({ timeMs, nth }: Shipped): string {
   const text = new Date(wholeMs(timeMs)).toISOString()
   return nth === 0 ? text : `${text.slice(0, -1)}${String(nth).padStart(NTH_DIGITS, '0')}Z`
+}
+
+/**
+ * The record with its time as `name` at its beginning, in place of `time`. A field that is called so steps aside.
+ */
+export function withTimeAs(name: string, shipped: Shipped): Fields {
+  const { time: _replaced, ...fields } = shipped.record
+  const time = isoTimeOf(shipped)
+  // One literal with one spread: V8 clones that, and copies two of them key by key, ten times as slowly.
+  if (!Object.hasOwn(fields, name)) return { [name]: time, ...fields }
+  const { [name]: own, ...others } = fields
+  return { [name]: time, [freeName(name, new Set(Object.keys(fields)))]: own, ...others }
 }
 
 const DIGITS = /^\d+$/

@@ -7,6 +7,7 @@ import {
   isoTimeOf,
   jsonText,
   nanosecondsOf,
+  withTimeAs,
 } from '../../../src/shipping/presets/fields.ts'
 import { shippedLine } from '../fakes/records.ts'
 import { numRuns } from './verdicts.ts'
@@ -59,6 +60,14 @@ it("knows the middleware's record", () => {
   expect(isCompletion({ method: 'GET', outcome: 'completed' })).toBe(true)
   expect(isCompletion({ method: 'GET', outcome: 'done' })).toBe(false)
   expect(isCompletion({ outcome: 'completed' })).toBe(false)
+})
+
+it('puts the time first, and a field of that name aside', () => {
+  const record = (fields: string) => withTimeAs('at', shippedLine(`{"time":"x",${fields}}`, 0, 0))
+  expect(JSON.stringify(record('"a":1'))).toBe('{"at":"1970-01-01T00:00:00.000Z","a":1}')
+  expect(record('"at":1,"_at":2,"__proto__":3')).toEqual(
+    JSON.parse('{"at":"1970-01-01T00:00:00.000Z","__at":1,"_at":2,"__proto__":3}'),
+  )
 })
 
 it('finds a free name', () => {
