@@ -1,28 +1,15 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Preset, PresetRequest, Verdict } from '../../src/shipping/preset.ts'
+import type { Preset, PresetRequest } from '../../src/shipping/preset.ts'
 import { nanosecondsOf } from '../../src/shipping/presets/fields.ts'
-import { type LokiOptions, lokiPreset } from '../../src/shipping/presets/loki.ts'
 import type { Shipped } from '../../src/shipping/shipped.ts'
-import { shippedLine, variedRecords } from '../shipping/fakes/records.ts'
+import { variedRecords } from '../shipping/fakes/records.ts'
 import { exchange, sendBy } from '../shipping/fakes/send.ts'
-import { expectSound } from '../shipping/presets/verdicts.ts'
 import { START_LIMIT_MS } from './support/build.ts'
 import { type Loki, startLoki } from './support/loki.ts'
+import { aged, linesOf, partOf, presetFor, startClock } from './support/loki-pushes.ts'
 import { poll } from './support/poll.ts'
 
-/** Set anew when the server is there: a cold build takes minutes. */
-let now = Date.now()
 const HOUR_MS = 3_600_000
-
-const presetFor = (loki: Loki, options: Partial<LokiOptions> = {}): Preset =>
-  lokiPreset({ url: new URL(loki.url), labels: ['module'], ...options })
-
-/** A record of the service `name`, `ageMs` old. */
-function aged(name: string, ageMs: number, fields: Record<string, unknown> = {}, nth = 0): Shipped {
-  const timeMs = now - ageMs
-  const time = new Date(timeMs).toISOString()
-  return shippedLine(JSON.stringify({ time, level: 'info', msg: 'm', service: name, ...fields }), timeMs, nth)
-}
 
 function groupsOf(preset: Preset, records: readonly Shipped[]): Shipped[][] {
   const groups = new Map<string | undefined, Shipped[]>()
@@ -33,10 +20,6 @@ function groupsOf(preset: Preset, records: readonly Shipped[]): Shipped[][] {
   return [...groups.values()]
 }
 
-/** The lines that Loki has of a service, oldest first. */
-const linesOf = async (loki: Loki, name: string, tenant?: string) =>
-  (await loki.lokiQuery({ query: `{service_name="${name}"}`, tenant })).map(({ line }) => line)
-
 async function pushChanged(
   preset: Preset,
   records: readonly Shipped[],
@@ -45,22 +28,12 @@ async function pushChanged(
   return preset.judge(await exchange(change(preset.encode(records))), records)
 }
 
-/** Which were refused, by index, and how many more are gone. */
-function partOf(verdict: Verdict, count: number) {
-  expectSound(verdict, count)
-  if (verdict.kind !== 'partly') throw new Error(`${verdict.kind}: ${JSON.stringify(verdict)}`)
-  return {
-    retry: verdict.retry ?? [],
-    refused: verdict.refused?.map(({ index }) => index),
-    lost: verdict.lost,
-  }
-}
-
 describe('Loki with its own limits', () => {
   let loki: Loki
+  let now = 0
   beforeAll(async () => {
     loki = await startLoki()
-    now = Date.now()
+    now = startClock()
   }, START_LIMIT_MS)
 
   it('gives every record back: the line, its ns, its labels, its metadata', async () => {
@@ -214,119 +187,5 @@ describe('Loki with its own limits', () => {
     ],
   ])('%s', async (_name, change, kind) => {
     expect(await pushChanged(presetFor(loki), [aged('odd', 1)], change)).toMatchObject({ kind })
-  })
-})
-
-/** A Loki for one test. */
-async function withLoki(
-  limits: Record<string, unknown>,
-  use: (loki: Loki) => Promise<void>,
-  tenants = false,
-) {
-  const loki = await startLoki({ limits, tenants })
-  try {
-    await use(loki)
-  } finally {
-    await loki.stop()
-  }
-}
-
-describe('Loki with other limits', () => {
-  it('says 260 where pushes are blocked: hold', async () => {
-    await withLoki({ block_ingestion_until: '2100-01-01T00:00:00Z' }, async (loki) => {
-      const verdict = await sendBy(presetFor(loki), [aged('blocked', 1)])
-      expect(verdict).toMatchObject({
-        kind: 'hold',
-        reason: expect.stringContaining('260: ingestion blocked'),
-      })
-    })
-  })
-
-  it('says 429 for a while where the rate is used up: retry, and nothing was stored', async () => {
-    await withLoki({ ingestion_rate_mb: 0.01, ingestion_burst_size_mb: 0.05 }, async (loki) => {
-      const preset = presetFor(loki)
-      const verdicts: Verdict[] = []
-      for (let i = 0; i < 20 && verdicts.at(-1)?.kind !== 'retry'; i++) {
-        verdicts.push(
-          await sendBy(preset, [aged('rate', 1000, { x: 'x'.repeat(4000) }, i), aged('rate', 1, {}, i)]),
-        )
-      }
-      expect(verdicts.at(-1)).toMatchObject({ kind: 'retry' })
-      expect(await linesOf(loki, 'rate')).toHaveLength((verdicts.length - 1) * 2)
-    })
-  })
-
-  it("says 429 for a stream's rate: retry, and halve where it can never pass", async () => {
-    await withLoki({ per_stream_rate_limit: '10KB', per_stream_rate_limit_burst: '20KB' }, async (loki) => {
-      const preset = presetFor(loki)
-      const some = [0, 1, 2, 3].map((i) => aged('stream', 1000, { x: 'x'.repeat(2000) }, i))
-      const verdicts: Verdict[] = []
-      for (let i = 0; i < 20 && verdicts.at(-1)?.kind !== 'retry'; i++) {
-        verdicts.push(
-          await sendBy(
-            preset,
-            some.map((one, k) => aged('stream', 900 - i, { k, x: one.line }, k)),
-          ),
-        )
-      }
-      expect(verdicts.at(-1)).toMatchObject({
-        kind: 'retry',
-        reason: expect.stringContaining('stream rate limit'),
-      })
-      const many = [...Array(30).keys()].map((i) => aged('stream', 500, { x: 'x'.repeat(2000) }, i))
-      expect(await sendBy(preset, many)).toMatchObject({ kind: 'halve' })
-    })
-  })
-
-  it('says 429 where there are too many streams: retry', async () => {
-    await withLoki({ max_global_streams_per_user: 1 }, async (loki) => {
-      const preset = presetFor(loki)
-      expect(await sendBy(preset, [aged('first', 1)])).toEqual({ kind: 'delivered' })
-      expect(await sendBy(preset, [aged('second', 1)])).toMatchObject({
-        kind: 'retry',
-        reason: expect.stringContaining('maximum active stream limit'),
-      })
-    })
-  })
-
-  it('says 400 where metadata is turned off or labels are missing: hold', async () => {
-    await withLoki({ allow_structured_metadata: false }, async (loki) => {
-      expect(await sendBy(presetFor(loki), [aged('a', 2), aged('a', 1)])).toMatchObject({ kind: 'hold' })
-      expect(await sendBy(presetFor(loki, { metadata: false }), [aged('a', 1)])).toEqual({
-        kind: 'delivered',
-      })
-    })
-    await withLoki({ enforced_labels: ['team'] }, async (loki) => {
-      expect(await sendBy(presetFor(loki), [aged('a', 1)])).toMatchObject({ kind: 'hold' })
-    })
-    await withLoki({ max_label_names_per_series: 1 }, async (loki) => {
-      const record = aged('a', 1, { env: 'e', region: 'r', host: 'h' })
-      expect(await sendBy(presetFor(loki), [record])).toMatchObject({ kind: 'hold' })
-    })
-    await withLoki({ max_label_value_length: 10 }, async (loki) => {
-      expect(await sendBy(presetFor(loki), [aged('a'.repeat(20), 1)])).toMatchObject({ kind: 'refuse' })
-    })
-  })
-
-  it('refuses single lines for their metadata', async () => {
-    await withLoki({ max_structured_metadata_size: '100B' }, async (loki) => {
-      const records = [aged('meta', 2), aged('meta', 1, { user_id: 'u'.repeat(200) })]
-      expect(partOf(await sendBy(presetFor(loki), records), 2)).toEqual({ retry: [], refused: [], lost: 1 })
-      expect(await linesOf(loki, 'meta')).toEqual([records[0]?.line])
-    })
-  })
-
-  it('wants to know the tenant', async () => {
-    await withLoki(
-      {},
-      async (loki) => {
-        const record = aged('tenant', 1)
-        expect(await sendBy(presetFor(loki), [record])).toMatchObject({ kind: 'hold' })
-        expect(await sendBy(presetFor(loki, { tenant: 'a/b' }), [record])).toMatchObject({ kind: 'hold' })
-        expect(await sendBy(presetFor(loki, { tenant: 'me' }), [record])).toEqual({ kind: 'delivered' })
-        expect(await linesOf(loki, 'tenant', 'me')).toEqual([record.line])
-      },
-      true,
-    )
   })
 })
