@@ -97,7 +97,8 @@ function judgeOtlp(answer: Answer, count: number): Verdict {
   if (answer.status === 400 && TOO_LARGE.test(answer.body)) return { kind: 'halve', reason: reasonOf(answer) }
   return judgeByStatus(answer, {
     retry: (status) => RETRIED.has(status),
-    hold: [401, 403, 407],
+    // The address is wrong, not the records: the specification's "must not retry" would throw away what is fine.
+    hold: [401, 403, 404, 405, 407, 415],
     bisect: [400],
   })
 }

@@ -356,7 +356,7 @@ describe('what a server answers', () => {
     ['no token', 401, '', { kind: 'hold' }],
     ['a token without the right', 403, '', { kind: 'hold' }],
     ['a proxy that wants one', 407, '', { kind: 'hold' }],
-    ['no such path', 404, '404 page not found', { kind: 'refuse' }],
+    ['no such path', 404, '404 page not found', { kind: 'hold' }],
     ['a time-out', 408, '', { kind: 'refuse' }],
     ['too large', 413, '', { kind: 'halve' }],
     ['too many', 429, '', { kind: 'retry' }],
