@@ -103,6 +103,7 @@ export function createTrack({ shelf, maxLine, skipped, isOver }: TrackOptions): 
     await shelf.look()
     if (shelf.gone) {
       ended = true
+      await leave(position())
       return false
     }
     sealed = (shelf.newest ?? 0) > read.seq || isOver()
