@@ -85,7 +85,7 @@ describe.each<[string, Fault]>([
   it('costs no record where the server closes as a rule', async () => {
     const service = `fault-${name.replaceAll(' ', '-')}`
     const proxy = await startFaultProxy(`tcp://127.0.0.1:${rsyslog.tcpPort}`)
-    const to = towards('tcp', { port: proxy.port, confirmMs: 300 })
+    const to = towards('tcp', { port: proxy.port, confirmMs: 2000 })
     const batches = [0, 1, 2].map((batch) =>
       Array.from({ length: 200 }, (_, i) => shipped({ service, pad: 'x'.repeat(200) }, batch * 200 + i)),
     )

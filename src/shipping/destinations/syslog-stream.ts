@@ -120,11 +120,12 @@ function handOver(
       if (!isAnswered) tooEarly()
     }
     const closed = (): void => (isAnswered ? settle(() => resolve(true)) : tooEarly())
+    const giveUp = (): void => settle(() => resolve(false))
     const endOurs = (): void => {
       if (isEnded) return
       isEnded = true
       socket.end()
-      timer = after(confirmMs, () => settle(() => resolve(false))).unref()
+      timer = after(confirmMs, () => atEndOfTurn(giveUp)).unref()
     }
     socket.on('error', fail)
     socket.on('data', talks)

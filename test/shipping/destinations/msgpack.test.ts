@@ -52,7 +52,10 @@ const FORMS: readonly (readonly [Packable, string])[] = [
   [Array(65536).fill(1), `dd00010000${'01'.repeat(65536)}`],
   [{}, '80'],
   [{ a: 1 }, '81a16101'],
-  [Object.fromEntries([...'abcdefghijklmnop'].map((key) => [key, 1])), `de0010${[...'abcdefghijklmnop'].map((key) => `a1${Buffer.from(key).toString('hex')}01`).join('')}`],
+  [
+    Object.fromEntries([...'abcdefghijklmnop'].map((key) => [key, 1])),
+    `de0010${[...'abcdefghijklmnop'].map((key) => `a1${Buffer.from(key).toString('hex')}01`).join('')}`,
+  ],
   [{ extension: 0, bytes: Buffer.from('0102030405060708', 'hex') }, 'd7000102030405060708'],
   [{ extension: -1, bytes: Buffer.from('01', 'hex') }, 'd4ff01'],
   [{ extension: 5, bytes: Buffer.from('010203', 'hex') }, 'c7030501' + '0203'],

@@ -188,15 +188,16 @@ describe('over a stream', () => {
     expect(server.complaints).toEqual([])
   })
 
-  it.each(['close at once', 'reset', 'talk'] as const)(
+  it.each(['close at once', 'end at once', 'reset', 'talk'] as const)(
     'is no yes when the server does: %s',
     async (failure) => {
       const server = await serve()
       const to = towards(server)
       const large = Array.from({ length: 100 }, (_, i) => shipped({ pad: 'x'.repeat(8000) }, i))
       for (let i = 0; i < 5; i++) {
-        server.failNext(failure)
+        server.failNext(failure, failure)
         await expect(to.send(large, forever())).rejects.toThrow()
+        await expect(to.send(one(), forever())).rejects.toThrow()
       }
       expect(await to.send(large, forever())).toEqual(DELIVERED)
     },
@@ -204,10 +205,10 @@ describe('over a stream', () => {
 
   it('is sent again where a server that closes as a rule does not', async () => {
     const server = await serve()
-    const to = towards(server, { confirmMs: 20 })
+    const to = towards(server, { confirmMs: 1000 })
     expect(await to.send(one(), forever())).toEqual(DELIVERED)
     server.failNext('hang')
-    await expect(to.send(one(1), forever())).rejects.toThrow('did not read to the end within 20 ms')
+    await expect(to.send(one(1), forever())).rejects.toThrow('did not read to the end within 1000 ms')
     expect(await to.send(one(1), forever())).toEqual(DELIVERED)
     expect(server.messages).toHaveLength(2)
   })

@@ -55,7 +55,8 @@ export function fakeCloudWatch(options: FakeCloudWatchOptions): FakeCloudWatch {
   }
 
   function called(name: string, signal: AbortSignal | undefined): void {
-    signal?.throwIfAborted()
+    // What the SDK throws, whatever the signal's reason is.
+    if (signal?.aborted) throw Object.assign(new Error('Request aborted'), { name: 'AbortError' })
     calls.push(name)
     const failure = failures.shift()
     if (failure !== undefined) throw failure

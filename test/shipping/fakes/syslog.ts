@@ -29,6 +29,8 @@ export interface FakeSyslogOptions {
 export type StreamFailure =
   /** Closed without a look at it. */
   | 'close at once'
+  /** Its side closed, and not read. */
+  | 'end at once'
   /** Reset at the first bytes. */
   | 'reset'
   /** Read, and our side kept open. */
@@ -78,7 +80,8 @@ export async function fakeSyslog(options: FakeSyslogOptions): Promise<FakeSyslog
     socket.on('error', () => {})
     if (failure === 'talk') socket.write('220 ready\r\n')
     if (failure === 'close at once') socket.destroy()
-    if (failure === 'close at once' || failure === 'hang') return
+    if (failure === 'end at once') socket.end()
+    if (failure === 'close at once' || failure === 'end at once' || failure === 'hang') return
     let received: Buffer = Buffer.alloc(0)
     socket.on('data', (bytes) => {
       if (failure === 'reset') {

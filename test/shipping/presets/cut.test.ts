@@ -49,6 +49,12 @@ describe('jsonWithin', () => {
     expect(cut.list.length).toBeGreaterThan(100)
   })
 
+  it('says that it was cut, whatever the fields said of that themselves', () => {
+    const fields = { truncated: 'by hand', original_bytes: -1, msg: 'x'.repeat(2000) }
+    const original_bytes = JSON.stringify(fields).length
+    expect(parseStrict(jsonWithin(fields, 500))).toMatchObject({ truncated: true, original_bytes })
+  })
+
   it('does not tear a pair of surrogates', () => {
     for (let bound = 400; bound < 410; bound++) {
       const { msg } = parseStrict<{ msg: string }>(jsonWithin({ msg: '💥'.repeat(300) }, bound))

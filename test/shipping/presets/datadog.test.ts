@@ -43,6 +43,7 @@ describe('datadog', () => {
       for (const key of ['request_id', 'trace_id', 'span_id', 'pid', 'order_id', 'fields', 'tags', 'version'])
         expect(log[key]).toEqual(record[key])
       expect(log.hostname).toBe(record.host)
+      for (const key of ['time', 'level', 'msg', 'host']) expect(log).not.toHaveProperty(key)
       // The application's own words for what Datadog reserves.
       expect(log._message).toBe(record.message)
       expect(log._timestamp).toBe(record.timestamp)
@@ -100,11 +101,15 @@ describe('datadog', () => {
   })
 
   it('stays within what a request may hold when its own bounds are kept', async () => {
-    const records = variedRecords(preset().maxCount)
-    const padded = records.map(({ record }, i) =>
-      shipped({ ...record, pad: 'x'.repeat(preset().maxBytes / 1000 - 900) }, i),
+    const { maxBytes, maxCount } = preset()
+    const identity = { service: 'a-service', version: '1.2.3', env: 'production', region: 'eu-central-1' }
+    const fields = { ...identity, host: 'web-1', module: 'store', component: 'db.pool', duration_ms: 1.25 }
+    const room = maxBytes / maxCount - shipped({ ...fields, pad: '' }).bytes
+    const records = Array.from({ length: maxCount }, (_, i) =>
+      shipped({ ...fields, pad: 'x'.repeat(room) }, i),
     )
-    expect(await sendBy(preset(), padded)).toEqual({ kind: 'delivered' })
+    expect(records.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(maxBytes)
+    expect(await sendBy(preset(), records)).toEqual({ kind: 'delivered' })
     expect(datadog.logs).toHaveLength(1000)
   })
 

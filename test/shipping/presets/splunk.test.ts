@@ -200,6 +200,7 @@ describe('splunk', () => {
     expect(judge({ status: 503, body: '{"code":0}' })).toMatchObject({ kind: 'retry' })
     expect(judge({ status: 400, body: '{"code":0}' })).toMatchObject({ kind: 'bisect' })
     expect(judge({ status: 200 })).toEqual({ kind: 'delivered' })
+    expect(judge({ status: 413, body: '{"code":6}' })).toMatchObject({ kind: 'halve' })
   })
 
   it('says the token in no verdict', async () => {
