@@ -67,8 +67,9 @@ export function fluentdDestination(options: FluentdOptions = {}): Destination {
       if (first === undefined) return { kind: 'delivered' }
       try {
         const chunk = chunkOf(records)
+        const message = await forwardMessage(tagOf(first), records, chunk, gzip)
         const open = await opened(signal)
-        await open.deliver(forwardMessage(tagOf(first), records, chunk, gzip), chunk, signal)
+        await open.deliver(message, chunk, signal)
         return { kind: 'delivered' }
       } catch (error) {
         return heldOrThrown(error)

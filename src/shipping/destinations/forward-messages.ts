@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { gzipSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { shown } from '../presets/answers.ts'
 import { ID_FIELD } from '../presets/record-parts.ts'
 import type { Shipped } from '../shipped.ts'
@@ -8,6 +9,7 @@ import { createPacker, type Extension, pack } from './msgpack.ts'
 
 // Messages of the forward protocol, version 1 (Fluentd's wiki, Forward-Protocol-Specification-v1).
 
+const compress = promisify(gzip)
 const CHUNK_BYTES = 16
 const EVENT_TIME = 0
 const NANOSECONDS = 1_000_000
@@ -21,12 +23,12 @@ export function chunkOf(records: readonly Shipped[]): string {
 }
 
 /** PackedForward, or CompressedPackedForward, with the options that ask for an acknowledgement. */
-export function forwardMessage(
+export async function forwardMessage(
   tag: string,
   records: readonly Shipped[],
   chunk: string,
   isGzipped: boolean,
-): Buffer {
+): Promise<Buffer> {
   const packer = createPacker()
   for (const shipped of records) {
     packer.addArray(2)
@@ -36,7 +38,7 @@ export function forwardMessage(
   const entries = packer.bytes()
   return pack([
     tag,
-    isGzipped ? gzipSync(entries) : entries,
+    isGzipped ? await compress(entries) : entries,
     { size: records.length, chunk, compressed: isGzipped ? 'gzip' : undefined },
   ])
 }

@@ -157,6 +157,11 @@ describe('the handshake', () => {
     expect(server).toMatchObject({ connections: 1, complaints: [] })
   })
 
+  it('takes a nonce that is a str and no text', async () => {
+    const server = await serve({ sharedKey: 'k', isNonceText: true })
+    expect(await towards(server, { sharedKey: 'k' }).send(one(), forever())).toEqual(DELIVERED)
+  })
+
   it('gives name and password where they are asked for', async () => {
     const server = await serve({ sharedKey: 'k', users })
     const as = (username?: string, password?: string) =>

@@ -38,6 +38,8 @@ export interface FakeForwardOptions {
   readonly tls?: Certificate | undefined
   /** Listens on a unix socket. */
   readonly path?: string | undefined
+  /** Sends its nonce as a str, as Fluentd does with an old msgpack: its bytes need not be a text. */
+  readonly isNonceText?: boolean | undefined
   /** Says nothing at the beginning, though a key is expected. */
   readonly isMute?: boolean | undefined
 }
@@ -89,7 +91,10 @@ export async function fakeForward(options: FakeForwardOptions = {}): Promise<Fak
 
   function greet(session: Session): void {
     const auth = Object.keys(users).length === 0 ? Buffer.alloc(0) : session.salt
-    session.socket.write(pack(['HELO', { nonce: session.nonce, auth, keepalive }]))
+    const helo = pack(['HELO', { nonce: session.nonce, auth, keepalive }])
+    // bin 8 of 16 bytes becomes a str of 16.
+    const asText = Buffer.from(helo.toString('latin1').replace('\xc4\x10', '\xb0'), 'latin1')
+    session.socket.write(options.isNonceText === true ? asText : helo)
   }
 
   /** What is wrong with a PING; undefined where it is right. */
