@@ -3,13 +3,13 @@ import { type AsJson, type Core, serializersOf, voiceSym } from './core.ts'
 import { writeFields } from './line/fields.ts'
 import { type Head, headFor, headOf } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
-import { splitPairs, textOfPairs } from './line/pairs.ts'
-import { type Prefix, pairsOf, prefixHere } from './line/prefix.ts'
+import { prefixHere } from './line/prefix.ts'
 import { copyKey, NO_ERROR, type Said } from './line/said.ts'
-import { outputName, type Schema } from './line/schema.ts'
+import type { Schema } from './line/schema.ts'
 import { quote } from './line/text.ts'
 import { loggerPrefix } from './logger-prefix.ts'
-import { redactorsOf, redacts, redactText } from './redaction.ts'
+import { handOver } from './objects.ts'
+import { redactorsOf, redactPrefix, redacts } from './redaction.ts'
 import {
   asJsonSym,
   chindingsSym,
@@ -19,7 +19,7 @@ import {
   serializersSym,
   stringifiersSym,
 } from './slots.ts'
-import { currentPassage, TRACE_KEYS } from './through-pino.ts'
+import { currentPassage, withAgentTrace } from './through-pino.ts'
 import type { Fields } from './types.ts'
 
 const channel = tracingChannel('pino_asJson')
@@ -55,17 +55,17 @@ function headHere(core: Core, num: number): Head {
 function ourLine(core: Core, obj: Fields, msg: string | undefined, num: number, time: string): string {
   const voice = core[voiceSym]
   const { schema } = voice.pipeline
-  const prefix = prefixWithAgent(prefixHere(loggerPrefix(core, voice)))
-  const said = unpack(core, obj, msg)
-  const head = headOf(headHere(core, num), time)
+  const own = loggerPrefix(core, voice)
+  const bare = prefixHere(own)
+  const { said, serialized } = handOver(core, own, bare, unpack(core, obj, msg), num, time, placeHere())
   return writeLine(
-    prefix,
-    head,
+    withAgentTrace(bare),
+    headOf(headHere(core, num), time),
     quote(said.msg),
     said.fields,
     said.err,
     placeText(schema),
-    serializersOf(core),
+    serialized ? undefined : serializersOf(core),
   )
 }
 
@@ -83,11 +83,14 @@ function foreignLine(
 ): string {
   const voice = core[voiceSym]
   const { schema, fail } = voice.pipeline
-  const bare = prefixWithAgent(prefixHere(loggerPrefix(core, voice)))
-  const prefix = redacts(core) ? { text: redactPrefix(core, bare.text), shape: bare.shape } : bare
-  const said = unpack(core, obj, msg)
+  const own = loggerPrefix(core, voice)
+  const bare = prefixHere(own)
+  const { said, serialized } = handOver(core, own, bare, unpack(core, obj, msg), num, time, placeHere())
+  const traced = withAgentTrace(bare)
+  const prefix = redacts(core) ? { text: redactPrefix(core, traced.text), shape: traced.shape } : traced
   const message = quote(said.msg)
-  const text = writeFields('', prefix, said.fields ?? {}, message, said.err, serializersOf(core))
+  const serializers = serialized ? undefined : serializersOf(core)
+  const text = writeFields('', prefix, said.fields ?? {}, message, said.err, serializers)
   const fields = JSON.parse(`{${text.slice(1)}}`) as Fields
   const { messageKey } = schema
   const view = Object.create(core, {
@@ -107,29 +110,13 @@ function foreignLine(
   }
 }
 
+function placeHere(): string {
+  return currentPassage()?.source ?? ''
+}
+
 function placeText(schema: Schema): string {
-  const source = currentPassage()?.source ?? ''
+  const source = placeHere()
   return source === '' ? '' : sourceField(schema, source)
-}
-
-/** The trace that an agent gave takes the place of ours. */
-function prefixWithAgent(prefix: Prefix): Prefix {
-  const given = currentPassage()?.agentTrace
-  if (given === undefined) return prefix
-  const { schema } = prefix.shape
-  const names = TRACE_KEYS.map((key) => outputName(schema, key))
-  const others = splitPairs(prefix.text).filter(({ name }) => !names.includes(name))
-  return { text: textOfPairs([...others, ...pairsOf(schema, given)]), shape: prefix.shape }
-}
-
-/** What pino redacts is bindings and fields; ours has the scope's fields besides. */
-function redactPrefix(core: Core, text: string): string {
-  const done = new Set(splitPairs(core[chindingsSym]).map(({ name }) => name))
-  const pairs = splitPairs(text).flatMap(({ name, value }) => {
-    const kept = done.has(name) ? value : redactText(core, name, value)
-    return kept === undefined ? [] : [{ name, value: kept }]
-  })
-  return textOfPairs(pairs)
 }
 
 /** What was said, from what pino and its hooks made of it. */

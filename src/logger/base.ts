@@ -58,7 +58,7 @@ export function makeBase(options: LoggerOptions, pipeline: Pipeline, root: Core)
   pipeline.serializers = customSerializers(base[serializersSym], standardError)
   pipeline.redacts = options.redact !== undefined && options.redact !== null
   pipeline.foreignAsJson = wrappedAsJson(base)
-  pipeline.direct =
+  pipeline.unhooked =
     pipeline.foreignAsJson === undefined &&
     !pipeline.redacts &&
     base[formattersSym].log === undefined &&

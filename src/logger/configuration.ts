@@ -7,10 +7,11 @@ import { levelNumber, SILENT } from './levels.ts'
 import { beginLife, hasLifecycle } from './lifecycle.ts'
 import { headAt, headFor, makeHeads } from './line/head.ts'
 import { writeLine } from './line/line.ts'
-import { groundPrefix } from './line/prefix.ts'
+import { groundPrefix, type Prefix } from './line/prefix.ts'
 import { NO_ERROR } from './line/said.ts'
-import { defaultKeys, makeSchema, reservedNames, type Schema } from './line/schema.ts'
+import { defaultKeys, hasDefaultKeys, makeSchema, reservedNames, type Schema } from './line/schema.ts'
 import { quote } from './line/text.ts'
+import { spoorRecord } from './objects.ts'
 import type { LoggerOptions } from './options.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
 import { flushOnSignals, type ReopenSignal, reopenOnSignal } from './signals.ts'
@@ -37,22 +38,33 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   pipeline.schema = schema
   pipeline.now = clockOf(options.now)
   pipeline.slowMs = resolved.slowMs
-  pipeline.ground = groundPrefix(schema, reservedNames(schema), identityFields(pipeline, options, resolved))
+  const identity = identityFields(pipeline, options, resolved)
+  pipeline.ground = groundPrefix(schema, reservedNames(schema), identity)
+  pipeline.recordGround = hasDefaultKeys(schema) ? pipeline.ground : recordGround(identity)
   pipeline.heads = makeHeads(schema, values)
   pipeline.sourceFrom = sourceFrom(options.source ?? settings.source)
   configureLevels(pipeline, options, resolved, values)
   const fanout = createFanout(transports, {
     report: (event) => selfLog(event.code, event.message),
     line: (level, msg, fields) => spoorLine(core, level, msg, fields),
+    record: (level, msg, fields) => spoorRecord(core, level, msg, fields),
     names: defaultKeys(schema),
+    identity: resolved.identity === undefined ? {} : { ...resolved.identity },
   })
   fanouts.set(pipeline, fanout)
   pipeline.sink = fanout
+  pipeline.direct = pipeline.unhooked && fanout.records === undefined
   if (settings.propagate !== undefined) propagateTo(settings.propagate)
   followSignals(pipeline, options.signals ?? settings.signals, options.reopenSignal ?? settings.reopenSignal)
   if (hasLifecycle(options.lifecycle ?? settings.lifecycle, transports)) {
     beginLife(core, transports, fanout.stats)
   }
+}
+
+/** What objects start from, where lines have other names. */
+function recordGround(identity: Fields): Prefix {
+  const schema = makeSchema()
+  return groundPrefix(schema, reservedNames(schema), identity)
 }
 
 /** A clock of the user's that throws or goes wrong must not take records with it. */

@@ -1,4 +1,5 @@
 import type { Scope } from '../context/scope.ts'
+import type { RecordSink } from '../transports/fanout.ts'
 import type { LevelCell, LevelTree } from './levels.ts'
 import type { Serializers } from './line/fields.ts'
 import type { Head } from './line/head.ts'
@@ -27,6 +28,8 @@ export const scopeSym: unique symbol = Symbol.for('spoor.v0.bound.1')
 export interface Sink {
   writeLine(line: string, level: number): void
   flushSync(): void
+  /** Where objects go besides, or instead; undefined where all transports take lines. */
+  readonly records?: RecordSink | undefined
 }
 
 /** What all loggers of one configuration share; `configure` replaces its members in place. */
@@ -34,6 +37,8 @@ export interface Pipeline {
   schema: Schema
   /** Reserved names and identity: what every prefix starts with. */
   ground: Prefix
+  /** The same in the default schema, whose keys objects have; the ground itself where lines have them too. */
+  recordGround: Prefix
   /** How a line of each level begins, by level number. */
   heads: Record<number, Head>
   sink: Sink
@@ -47,6 +52,8 @@ export interface Pipeline {
   /** True where pino's own asJson writes the lines, because only it knows the paths of pino's `redact`. */
   redacts: boolean
   /** False where records have to pass through pino: a mixin, a streamWrite hook, an agent that wrapped a part. */
+  unhooked: boolean
+  /** True where a record is written as a line and nothing else: unhooked, and no transport takes objects. */
   direct: boolean
   /** The asJson that an agent had wrapped before we came. */
   foreignAsJson: AsJson | undefined

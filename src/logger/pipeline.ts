@@ -9,9 +9,11 @@ const noSink: Sink = { writeLine() {}, flushSync() {} }
 /** A pipeline that writes nowhere yet: configuration.ts gives it what it shares. */
 export function makePipeline(): Pipeline {
   const schema = makeSchema()
+  const ground = groundPrefix(schema, [], {})
   return {
     schema,
-    ground: groundPrefix(schema, [], {}),
+    ground,
+    recordGround: ground,
     heads: {},
     sink: noSink,
     levels: makeLevelTree(0),
@@ -19,6 +21,7 @@ export function makePipeline(): Pipeline {
     slowMs: Number.POSITIVE_INFINITY,
     serializers: undefined,
     redacts: false,
+    unhooked: false,
     direct: false,
     foreignAsJson: undefined,
     now: Date.now,

@@ -6,6 +6,7 @@ import { headAt, headFor, messageText } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
 import { type Prefix, prefixHere, prefixIn } from './line/prefix.ts'
 import { loggerPrefix } from './logger-prefix.ts'
+import { recordObject } from './objects.ts'
 import { throughPino } from './through-pino.ts'
 import type { Fields } from './types.ts'
 
@@ -72,7 +73,24 @@ function write(
     )
     if (num >= FATAL) sink.flushSync()
   } else {
-    throughPino(core, num, msg, fields, err, source, scope)
+    otherwise(core, num, msg, fields, err, source, scope)
     if (num >= FATAL) pipeline.sink.flushSync()
   }
+}
+
+/** Apart from `write`, so that what only some loggers need is not in the way of the others. */
+function otherwise(
+  core: Core,
+  num: number,
+  msg: string,
+  fields: Fields | undefined,
+  err: unknown,
+  source: string,
+  scope: Scope | undefined,
+): void {
+  const { pipeline, direct } = core[voiceSym]
+  const { records } = pipeline.sink
+  const hooked = !pipeline.unhooked || !direct || end.hasSubscribers || start.hasSubscribers
+  if (hooked || records === undefined) throughPino(core, num, msg, fields, err, source, scope)
+  else recordObject(core, records, num, msg, fields, err, source, scope)
 }

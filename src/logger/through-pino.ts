@@ -1,10 +1,13 @@
 import { runInScope, type Scope } from '../context/scope.ts'
 import { type Core, voiceSym } from './core.ts'
+import { splitPairs, textOfPairs } from './line/pairs.ts'
+import { type Prefix, pairsOf } from './line/prefix.ts'
 import { copyKey, type Fields, NO_ERROR } from './line/said.ts'
+import { outputName } from './line/schema.ts'
 import { writeThrown } from './line/walk.ts'
 import { writeSym } from './slots.ts'
 
-export const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
+const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
 
 /** What a record is, beyond what pino's functions have room for. */
 export interface Passage {
@@ -96,4 +99,14 @@ export function mergeMixin(obj: object, mixin: object): object {
   if (passing !== undefined && Object.keys(trace).length > 0) passing.agentTrace = trace
   for (const key of Object.keys(obj)) copyKey(merged, key, obj as Fields, key)
   return merged
+}
+
+/** The trace that an agent gave the passing record takes the place of ours. */
+export function withAgentTrace(prefix: Prefix): Prefix {
+  const given = passing?.agentTrace
+  if (given === undefined) return prefix
+  const { schema } = prefix.shape
+  const names = TRACE_KEYS.map((key) => outputName(schema, key))
+  const others = splitPairs(prefix.text).filter(({ name }) => !names.includes(name))
+  return { text: textOfPairs([...others, ...pairsOf(schema, given)]), shape: prefix.shape }
 }

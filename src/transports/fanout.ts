@@ -10,13 +10,36 @@ export interface FanoutStats {
   readonly failures: number
 }
 
-/** Where all lines of a logger go: the destination that is handed to pino, in front of the transports. */
+type LogRecord = Readonly<Record<string, unknown>>
+
+/** The transports that take objects. */
+export interface RecordSink {
+  /** False where there are no others: nobody takes lines. */
+  readonly lines: boolean
+  /**
+   * Hands a record to each of them that takes its level and wants it. Never throws.
+   *
+   * @param common what all records of this logger in this scope carry
+   * @param make makes the record, at most once; not called where nobody wants it
+   */
+  write(common: LogRecord, level: number, make: () => LogRecord): void
+}
+
+/** What the logger gives its transports. */
+export interface FanoutHost extends TransportHost {
+  /** As `line`, for transports that take objects. */
+  record?(level: number, msg: string, fields: LogRecord): LogRecord
+}
+
+/** Where all records of a logger go: the destination that is handed to pino, in front of the transports. */
 export interface Fanout {
   readonly transports: readonly Transport[]
-  /** Pino's own way in; the level is what pino left in `lastLevel`. */
+  /** Pino's own way in, for all transports; the level is what pino left in `lastLevel`. */
   write(line: string): void
-  /** Writes a line to each transport that takes its level. Never throws. */
+  /** Writes a line to each transport that takes lines and its level. Never throws. */
   writeLine(line: string, level: number): void
+  /** Undefined where all transports take lines. */
+  readonly records: RecordSink | undefined
   flushSync(): void
   /** Pino's way to flush; `done` gets no error, since a transport counts and tells its own. */
   flush(done?: (error?: Error) => void): void
@@ -36,7 +59,7 @@ const DEFAULT_LEVEL = 30
  * Puts several transports, or one, or none, behind one destination. A transport that throws is caught, counted
  * and told once a minute; the others get the line all the same.
  */
-export function createFanout(transports: readonly Transport[], host: TransportHost = stderr): Fanout {
+export function createFanout(transports: readonly Transport[], host: FanoutHost = stderr): Fanout {
   let failures = 0
 
   function failed(transport: Transport, error: unknown): void {
@@ -78,26 +101,48 @@ export function createFanout(transports: readonly Transport[], host: TransportHo
     }
   }
 
-  const writers = transports.map(writerOf)
-  const [only, ...more] = writers
-  let writeLine: Fanout['writeLine'] = () => {}
-  if (only !== undefined) writeLine = only
-  if (only !== undefined && more.length > 0) {
-    writeLine = (line, level) => {
-      for (let i = 0; i < writers.length; i++) (writers[i] as Fanout['writeLine'])(line, level)
+  /** Hands over what `made` gives: the record is made for the first that wants it. */
+  function recorderOf(
+    transport: Transport,
+  ): (common: LogRecord, level: number, made: () => LogRecord) => void {
+    const lowest = transport.level ?? 0
+    return (common, level, made) => {
+      if (level < lowest) return
+      try {
+        if (transport.wantsRecord?.(common, level) === false) return
+        transport.writeRecord?.(made(), level)
+      } catch (error) {
+        failed(transport, error)
+      }
     }
   }
 
+  const all = transports.map(writerOf)
+  const writeAll = together(all)
+  const takesObjects = transports.map((transport) => transport.writeRecord !== undefined)
+  const writeLine = together(all.filter((_, i) => takesObjects[i] === false))
+  const recorders = transports.map((transport, i) => (takesObjects[i] ? recorderOf(transport) : undefined))
+  const records = takesObjects.includes(true)
+    ? recordSink(
+        recorders.filter((recorder) => recorder !== undefined),
+        takesObjects.includes(false),
+      )
+    : undefined
+
   /** What a transport has to tell goes to the others alone. */
   function hostOf(own: number): TransportHost {
-    const { line } = host
+    const { line, record } = host
     if (line === undefined) return host
     return {
       ...host,
       tell(level, msg, fields) {
         const text = line.call(host, level, msg, fields)
-        writers.forEach((write, i) => {
-          if (i !== own) write(text, level)
+        const object = record?.call(host, level, msg, fields)
+        all.forEach((write, i) => {
+          if (i === own) return
+          const recorder = recorders[i]
+          if (recorder === undefined || object === undefined) write(text, level)
+          else recorder(object, level, () => object)
         })
       },
     }
@@ -112,8 +157,9 @@ export function createFanout(transports: readonly Transport[], host: TransportHo
     lastLevel: DEFAULT_LEVEL,
     transports,
     writeLine,
+    records,
     write(line) {
-      writeLine(line, fanout.lastLevel)
+      writeAll(line, fanout.lastLevel)
     },
     flushSync() {
       for (const transport of transports) guarded(transport, (each) => each.flushSync?.())
@@ -130,6 +176,32 @@ export function createFanout(transports: readonly Transport[], host: TransportHo
     stats: () => ({ transports: statsOf(transports, failed), failures }),
   }
   return fanout
+}
+
+type Writer = (line: string, level: number) => void
+
+/** Most loggers have one transport, which is then called without a loop. */
+function together(writers: readonly Writer[]): Writer {
+  const [only, ...more] = writers
+  if (only === undefined) return () => {}
+  if (more.length === 0) return only
+  return (line, level) => {
+    for (let i = 0; i < writers.length; i++) (writers[i] as Writer)(line, level)
+  }
+}
+
+function recordSink(recorders: readonly RecordSink['write'][], lines: boolean): RecordSink {
+  return {
+    lines,
+    write(common, level, make) {
+      let record: LogRecord | undefined
+      const once = (): LogRecord => {
+        record ??= make()
+        return record
+      }
+      for (const recorder of recorders) recorder(common, level, once)
+    },
+  }
 }
 
 const stderr: TransportHost = { report: (event) => selfLog(event.code, event.message) }

@@ -20,6 +20,7 @@ export function guardedHost(host: TransportHost, name: string): TransportHost {
   const { line, tell } = host
   return {
     names: host.names,
+    identity: host.identity,
     tell(level, msg, fields) {
       try {
         tell?.call(host, level, msg, fields)

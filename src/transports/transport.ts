@@ -18,8 +18,22 @@ export interface Transport {
   /** Called once, before the first write. */
   attach?(host: TransportHost): void
   write(line: string, level: number): void
-  /** Only where a transport wants the object instead of parsing the line again. */
+  /**
+   * Where a transport has it, each record comes here as an object, and its line is not made for it; `write` is for
+   * callers that have nothing but lines. The object has the keys of the default schema, whatever names lines have
+   * (docs/record.md), in the order of a line, `time`, `level` and `msg` first; its values are texts, numbers, booleans,
+   * null, lists and plain objects, which share nothing with what the caller logged. Other transports get the same
+   * object: it must not be changed. The promises of `write` hold here too.
+   */
   writeRecord?(record: Readonly<Record<string, unknown>>, level: number): void
+  /**
+   * Asked before each record: false spares the logger the making of an object that nobody wants. It must be fast.
+   *
+   * @param common what all records of this logger in this scope carry: identity, labels, component, the scope's
+   * fields, trace ids
+   * @default every record of the transport's level is wanted
+   */
+  wantsRecord?(common: Readonly<Record<string, unknown>>, level: number): boolean
   /** Synchronous: called on process exit and by fatal. */
   flushSync?(): void
   /** Resolves when everything written before the call is with the operating system. Never rejects. */
@@ -47,6 +61,8 @@ export interface TransportHost {
   line?(level: number, msg: string, fields: Readonly<Record<string, unknown>>): string
   /** The names that keys leave with, and the default schema's key of each: for who reads lines again. */
   readonly names?: ReadonlyMap<string, string> | undefined
+  /** What the logger knows of the service (`service`, `pid`, …), as it stands on its records. */
+  readonly identity?: Readonly<Record<string, unknown>> | undefined
 }
 
 export interface TransportEvent {

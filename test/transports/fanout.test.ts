@@ -2,7 +2,7 @@ import pino from 'pino'
 import { describe, expect, it } from 'vitest'
 import { createFanout } from '../../src/transports/fanout.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
-import type { Transport, TransportEvent } from '../../src/transports/transport.ts'
+import type { Transport, TransportEvent, TransportHost } from '../../src/transports/transport.ts'
 
 function host() {
   const events: TransportEvent[] = []
@@ -84,6 +84,100 @@ describe('a fanout', () => {
       host(),
     )
     expect(Object.keys(fanout.stats().transports)).toEqual(['memory', 'memory_2', 'x'])
+  })
+})
+
+describe('a fanout to transports that take objects', () => {
+  interface Taking extends Transport {
+    readonly taken: unknown[]
+  }
+
+  function taking(more: Partial<Transport> = {}): Taking {
+    const taken: unknown[] = []
+    return {
+      name: 'taking',
+      taken,
+      write: (line) => void taken.push(line),
+      writeRecord: (record) => void taken.push(record),
+      stats: () => ({ records: 0, bytes: 0, dropped: 0, buffered: 0 }),
+      ...more,
+    }
+  }
+
+  it('has no way for objects where nobody takes them', () => {
+    expect(createFanout([memoryTransport()], host()).records).toBe(undefined)
+    expect(createFanout([], host()).records).toBe(undefined)
+  })
+
+  it('knows whether anybody takes lines', () => {
+    expect(createFanout([taking()], host()).records?.lines).toBe(false)
+    expect(createFanout([taking(), memoryTransport()], host()).records?.lines).toBe(true)
+  })
+
+  it('makes a record once, for those that take its level and want it', () => {
+    const [low, high, picky, other] = [
+      taking(),
+      taking({ level: 40 }),
+      taking({ wantsRecord: () => false }),
+      taking({ wantsRecord: ({ wanted }) => wanted === true }),
+    ]
+    const memory = memoryTransport()
+    const fanout = createFanout([high, picky, low, other, memory], host())
+    let made = 0
+    const make = () => ({ n: ++made })
+    fanout.records?.write({}, 30, make)
+    fanout.records?.write({ wanted: true }, 50, make)
+    expect([low, high, picky, other].map(({ taken }) => taken)).toEqual([
+      [{ n: 1 }, { n: 2 }],
+      [{ n: 2 }],
+      [],
+      [{ n: 2 }],
+    ])
+    expect(memory.lines).toEqual([])
+    const none = createFanout([picky], host())
+    none.records?.write({}, 60, make)
+    expect(made).toBe(2)
+  })
+
+  it('gives lines to the others alone, but all that pino itself writes to each', () => {
+    const [object, memory] = [taking(), memoryTransport()]
+    const fanout = createFanout([object, memory], host())
+    fanout.writeLine('a\n', 30)
+    expect(object.taken).toEqual([])
+    fanout.write('b\n')
+    expect(object.taken).toEqual(['b\n'])
+    expect(memory.lines).toEqual(['a\n', 'b\n'])
+  })
+
+  it('lets one transport tell the others, in the form that each takes', () => {
+    let tell: TransportHost['tell']
+    const telling = taking({
+      attach(given) {
+        tell = given.tell
+      },
+    })
+    const [object, memory] = [taking(), memoryTransport()]
+    const line = (level: number, msg: string) => `${level} ${msg}\n`
+    const record = (level: number, msg: string) => ({ level, msg })
+    createFanout([telling, object, memory], { ...host(), line, record })
+    tell?.(40, 'failing', {})
+    expect(telling.taken).toEqual([])
+    expect(object.taken).toEqual([{ level: 40, msg: 'failing' }])
+    expect(memory.lines).toEqual(['40 failing\n'])
+    createFanout([telling, object], { ...host(), line })
+    tell?.(40, 'no objects', {})
+    expect(object.taken.at(-1)).toBe('40 no objects\n')
+  })
+
+  it('survives one that throws, when it is asked and when it is given', () => {
+    const fail = () => {
+      throw new Error('broken')
+    }
+    const good = taking()
+    const fanout = createFanout([taking({ wantsRecord: fail }), taking({ writeRecord: fail }), good], host())
+    fanout.records?.write({}, 30, () => ({ n: 1 }))
+    expect(good.taken).toEqual([{ n: 1 }])
+    expect(fanout.stats().failures).toBe(2)
   })
 })
 

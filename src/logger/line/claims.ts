@@ -1,5 +1,5 @@
 import { type ErrorNames, writeError } from './errors.ts'
-import { splitPairs } from './pairs.ts'
+import { type Pair, splitPairs } from './pairs.ts'
 import type { Prefix } from './prefix.ts'
 import type { Fields } from './said.ts'
 import { NO_ERROR } from './said.ts'
@@ -24,31 +24,45 @@ const hasOwn = Object.prototype.hasOwnProperty
 
 /** `,"err":{…}`: the record's own error. */
 export function writeRecordError(claims: Claims): string {
-  const { prefix, err } = claims
-  const { errorKey, errorNames } = prefix.shape.schema
-  const name = prefix.shape.taken.has(errorKey) ? freeName(claims, errorKey) : errorKey
-  return `,${quoteKey(name)}${writeErrorValue(err, errorNames) ?? 'null'}`
+  return textOf(recordErrorPair(claims))
 }
 
 /** A key whose name is taken, or whose value has a form of its own: an error, a schema's conversion. */
 export function writeWithCare(claims: Claims, key: string, value: unknown): string {
+  const pair = pairWithCare(claims, key, value)
+  return pair === undefined ? '' : textOf(pair)
+}
+
+function textOf({ name, value }: Pair): string {
+  return `,${quoteKey(name)}${value}`
+}
+
+export function recordErrorPair(claims: Claims): Pair {
+  const { prefix, err } = claims
+  const { errorKey, errorNames } = prefix.shape.schema
+  const name = prefix.shape.taken.has(errorKey) ? freeName(claims, errorKey) : errorKey
+  return { name, value: writeErrorValue(err, errorNames) ?? 'null' }
+}
+
+/** Undefined where the field is not written: it has no value, or it is there already. */
+export function pairWithCare(claims: Claims, key: string, value: unknown): Pair | undefined {
   const { prefix, fields, err } = claims
   const { schema, taken } = prefix.shape
   const errored = err !== NO_ERROR
   const isErrorKey = key === 'err' || key === schema.errorKey
-  if (isErrorKey && errored && value === err) return ''
+  if (isErrorKey && errored && value === err) return undefined
   const valueText = isErrorKey
     ? writeErrorValue(value, schema.errorNames)
     : writeValue(outputValue(schema, key, value))
-  if (valueText === undefined) return ''
+  if (valueText === undefined) return undefined
   const wanted = wantedName(schema, key)
   const bothErrors = isErrorKey && key !== 'err' && hasOwn.call(fields, 'err')
   const foreign = wanted === key && !isErrorKey && isRenameTarget(schema, key)
   if (!taken.has(wanted) && !foreign && !bothErrors && !(isErrorKey && errored)) {
-    return `,${quoteKey(wanted)}${valueText}`
+    return { name: wanted, value: valueText }
   }
-  if (isPresent(claims, wanted, valueText)) return ''
-  return `,${quoteKey(freeName(claims, wanted))}${valueText}`
+  if (isPresent(claims, wanted, valueText)) return undefined
+  return { name: freeName(claims, wanted), value: valueText }
 }
 
 function wantedName(schema: Schema, key: string): string {

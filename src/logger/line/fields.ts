@@ -64,7 +64,7 @@ export function writeFields(
   return text
 }
 
-function serialize(serializers: Serializers, key: string, value: unknown): unknown {
+export function serialize(serializers: Serializers, key: string, value: unknown): unknown {
   const serializer = serializers[key]
   return serializer === undefined || value === undefined ? value : serializer(value)
 }

@@ -159,6 +159,17 @@ export function prefixIn(scope: Scope, prefix: LoggerPrefix, span: object | unde
   return renew(scope, prefix, span, cache)
 }
 
+/**
+ * The same without the scope's cache, which belongs to lines: for a prefix of another schema, beside theirs.
+ *
+ * @param given the scope that the record belongs to, where it is not the running one
+ */
+export function prefixBeside(prefix: LoggerPrefix, given: Scope | undefined): Prefix {
+  const span = given === undefined ? activeSpan() : undefined
+  const scope = given ?? currentScope() ?? (span === undefined ? undefined : scopeOfSpan(span))
+  return scope === undefined ? prefix : join(prefix, scopePairs(prefix.shape.schema, scope, span))
+}
+
 function renew(
   scope: Scope,
   prefix: LoggerPrefix,

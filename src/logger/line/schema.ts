@@ -253,6 +253,11 @@ export function defaultKeys(schema: Schema): ReadonlyMap<string, string> {
   return keys
 }
 
+/** True where keys and what stands before a call's fields are the default schema's; times and levels may differ. */
+export function hasDefaultKeys(schema: Schema): boolean {
+  return schema.names.size === 0 && schema.convert.size === 0 && defaultKeys(schema).size === 0
+}
+
 /** The name that a record's own key leaves with. */
 export function outputName(schema: Schema, key: string): string {
   return schema.names.get(key) ?? key
