@@ -6,6 +6,8 @@ import type { Intake } from './intake.ts'
 export interface Parcel {
   readonly intake: Intake
   readonly group: string
+  /** The number of the first record that it was made with. */
+  readonly first: number
   /** The last record that it was made with. */
   readonly last: Entry
   /** What is left of it, in order. */
@@ -25,6 +27,7 @@ export function parcelOf({ group, entries }: Batch, intake: Intake): Parcel {
   return {
     intake,
     group,
+    first: (entries[0] as Entry).n,
     last: entries.at(-1) as Entry,
     entries,
     part: wholeOf(entries.length),
@@ -35,12 +38,7 @@ export function parcelOf({ group, entries }: Batch, intake: Intake): Parcel {
   }
 }
 
-/** The number of its first record, by which parcels are ordered. */
-export function firstOf(parcel: Parcel): number {
-  return parcel.entries[0]?.n ?? 0
-}
-
-/** Parcels that can be sent, in the order in which their first records were read. */
+/** Parcels that can be sent: what was begun before what was not, else in the order in which they were read. */
 export interface Queue extends Iterable<Parcel> {
   add(parcel: Parcel): void
   remove(parcel: Parcel): void
@@ -50,7 +48,7 @@ export function createQueue(): Queue {
   const parcels: Parcel[] = []
   return {
     add(parcel) {
-      const at = parcels.findLastIndex((other) => firstOf(other) < firstOf(parcel))
+      const at = parcels.findLastIndex((other) => goesBefore(other, parcel))
       parcels.splice(at + 1, 0, parcel)
     },
     remove(parcel) {
@@ -59,4 +57,9 @@ export function createQueue(): Queue {
     },
     [Symbol.iterator]: () => parcels.values(),
   }
+}
+
+function goesBefore(a: Parcel, b: Parcel): boolean {
+  const begun = a.tries > 0
+  return begun === b.tries > 0 ? a.first < b.first : begun
 }

@@ -34,9 +34,10 @@ export function createRefusals(monotonic: () => number): Refusals {
   let inARow = 0
 
   function refill(): void {
-    const minutes = (monotonic() - countedMs) / MINUTE_MS
+    const now = monotonic()
+    const minutes = Math.floor((now - countedMs) / MINUTE_MS)
     searches = Math.min(SEARCHES, searches + minutes)
-    countedMs += minutes * MINUTE_MS
+    countedMs = searches === SEARCHES ? now : countedMs + minutes * MINUTE_MS
   }
 
   return {

@@ -30,17 +30,17 @@ export function createReport(
   const notices = {
     refused: createNotices(clock, tell, (notice) => ({
       code: 'refused',
-      message: `${name} refused ${kinds(notice)}: ${shownReason(notice.reason)}. They are in the dead letters, ${deadLettersPath}; mend what it complains of, then send them again with 'spoor ship --dead-letter'.`,
+      message: `${name} refused ${kinds(notice)}: ${shownReason(notice.reason)}. See the dead letters, ${deadLettersPath}: mend what it complains of, then send them again with 'spoor ship --dead-letter'.`,
       ...counted(notice),
     })),
     lost: createNotices(clock, tell, (notice) => ({
       code: 'lost',
-      message: `${kinds(notice)} for ${name} are lost: ${shownReason(notice.reason)}.`,
+      message: `lost on the way to ${name}: ${kinds(notice)}. ${shownReason(notice.reason)}.`,
       ...counted(notice),
     })),
     expired: createNotices(clock, tell, (notice) => ({
       code: 'expired',
-      message: `${kinds(notice)} were not sent: ${name} takes none that are older than ${durationText(oldestMs)}, and would refuse them. They had to wait too long; look since when it could not be reached.`,
+      message: `not sent to ${name}: ${kinds(notice)}. It takes nothing older than ${durationText(oldestMs)}, and would refuse this; look since when it could not be reached.`,
       ...counted(notice),
     })),
     warning: createNotices(clock, tell, (notice) => ({
@@ -52,11 +52,11 @@ export function createReport(
   return {
     refused: (byLevel, records, reason) => notices.refused.note(records, byLevel, reason),
     unburied(byLevel, records, error = 'an unknown error') {
-      const reason = `it refused them, and they could not be written to ${deadLettersPath} (${error}); make room there, or let this process write it`
+      const reason = `It refused this, and the dead letters could not be written, ${deadLettersPath}: ${error}; make room there, or let this process write it`
       notices.lost.note(records, byLevel, reason)
     },
     thrownAway: (records, reason) =>
-      notices.lost.note(records, {}, `it took them and threw them away, ${reason}`),
+      notices.lost.note(records, {}, `It took this and threw it away: ${reason}`),
     expired(byLevel, records) {
       addLevels(expiredByLevel, byLevel)
       notices.expired.note(records, byLevel, '')

@@ -1,6 +1,6 @@
 import type { Batch } from './batches.ts'
 import type { Intake } from './intake.ts'
-import { firstOf, type Parcel, parcelOf, type Queue } from './parcel.ts'
+import { type Parcel, parcelOf, type Queue } from './parcel.ts'
 
 export interface TurnsOptions {
   /** The sources, in the order in which they were added. */
@@ -49,8 +49,8 @@ export function createTurns({ intakes, firsts, queue, concurrency, ageMs }: Turn
     return !intake.committing && intake.frontier?.n === firstNumber
   }
 
-  function maySend({ intake, group, tries, entries }: Parcel): boolean {
-    return tries > 0 || (fitsWindow(intake, entries[0]?.n ?? 0) && !waitsForOlder(intake, group))
+  function maySend({ intake, group, tries, first }: Parcel): boolean {
+    return tries > 0 || (fitsWindow(intake, first) && !waitsForOlder(intake, group))
   }
 
   function firstQueued(): Parcel | undefined {
@@ -64,22 +64,32 @@ export function createTurns({ intakes, firsts, queue, concurrency, ageMs }: Turn
     return hurried || nowMs - batch.sinceMs >= ageMs || intake.uncommitted >= concurrency
   }
 
+  /** The batch that was begun first, of those that are due, if that was before `before`. */
+  function firstDue(nowMs: number, hurried: (intake: Intake) => boolean, before: number) {
+    let found: { intake: Intake; batch: Batch } | undefined
+    let number = before
+    for (const intake of intakes) {
+      const batch = intake.oldest
+      const first = batch?.entries[0]?.n ?? Number.POSITIVE_INFINITY
+      if (batch === undefined || first >= number) continue
+      if (!isDue(intake, batch, nowMs, hurried(intake))) continue
+      found = { intake, batch }
+      number = first
+    }
+    return found
+  }
+
   return {
     next(nowMs, hurried) {
       const queued = firstQueued()
-      let best: { intake: Intake; batch: Batch } | undefined
-      let bestNumber = queued === undefined ? Number.POSITIVE_INFINITY : firstOf(queued)
-      for (const intake of intakes) {
-        const batch = intake.oldest
-        const number = batch?.entries[0]?.n ?? Number.POSITIVE_INFINITY
-        if (batch === undefined || number >= bestNumber) continue
-        if (!isDue(intake, batch, nowMs, hurried(intake))) continue
-        best = { intake, batch }
-        bestNumber = number
+      if (queued !== undefined && queued.tries > 0) {
+        queue.remove(queued)
+        return queued
       }
-      if (best !== undefined) {
-        best.intake.take(best.batch)
-        return parcelOf(best.batch, best.intake)
+      const open = firstDue(nowMs, hurried, queued?.first ?? Number.POSITIVE_INFINITY)
+      if (open !== undefined) {
+        open.intake.take(open.batch)
+        return parcelOf(open.batch, open.intake)
       }
       if (queued !== undefined) queue.remove(queued)
       return queued

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Destination } from '../../../src/shipping/destination.ts'
 import type { Verdict } from '../../../src/shipping/preset.ts'
 import type { Shipped } from '../../../src/shipping/shipped.ts'
@@ -38,8 +39,8 @@ export function scripted(
   let closed = false
 
   function store(records: readonly Shipped[], verdict: Verdict) {
-    if (verdict.kind === 'delivered') stored.push(...records.map(({ id }) => id))
-    if (verdict.kind !== 'partly') return
+    if (verdict?.kind === 'delivered') stored.push(...records.map(({ id }) => id))
+    if (verdict?.kind !== 'partly' || !Array.isArray(verdict.retry ?? [])) return
     const not = new Set([...(verdict.retry ?? []), ...(verdict.refused ?? []).map(({ index }) => index)])
     stored.push(...records.filter((_, index) => !not.has(index)).map(({ id }) => id))
   }
@@ -54,13 +55,14 @@ export function scripted(
     always: DELIVERED,
     requests,
     stored,
-    async send(records) {
+    async send(records, signal) {
       requests.push(records.map(({ id }) => id))
       mostInFlight = Math.max(mostInFlight, ++inFlight)
       try {
-        const next = script.shift() ?? made.always
-        const act = typeof next === 'function' ? await next(records) : next
-        if (act === 'hang') return await new Promise(() => {})
+        const next = script.length > 0 ? script.shift() : made.always
+        const act = (typeof next === 'function' ? await next(records) : next) as Act
+        if (act === 'hang') await once(signal, 'abort')
+        if (act === 'hang') return new Promise(() => {})
         if (act === 'network')
           throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
         store(records, act === 'lost answer' ? DELIVERED : act)
