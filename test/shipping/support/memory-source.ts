@@ -73,6 +73,7 @@ export function memorySource(
     },
     wait: (ms) =>
       new Promise((resolve) => {
+        if (given < all.length) return resolve()
         const cancel = clock.after(ms, resolve)
         wake.push(() => {
           cancel()
