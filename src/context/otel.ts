@@ -1,20 +1,9 @@
+import { otelApi, SPAN_KEY } from '../config/otel-api.ts'
 import type { Scope, TraceContext } from './scope.ts'
 import { isSpanId, isTraceId, maskFlags } from './traceparent.ts'
 import { parseTracestate } from './tracestate.ts'
 
-// What every 1.x of @opentelemetry/api registers. The api itself is never loaded: that costs 20 ms of import
-// time, and an api newer than the application's sees no span at all.
-const API = Symbol.for('opentelemetry.js.api.1')
-const SPAN = Symbol.for('OpenTelemetry Context Key SPAN')
 const SUPPRESS_TRACING = Symbol.for('OpenTelemetry SDK Context Key SUPPRESS_TRACING')
-
-interface OtelContext {
-  getValue(key: symbol): unknown
-}
-
-interface OtelApi {
-  readonly context?: { active(): OtelContext | undefined } | undefined
-}
 
 interface OtelSpanContext {
   readonly traceId?: unknown
@@ -24,17 +13,15 @@ interface OtelSpanContext {
   readonly traceState?: { serialize(): unknown } | undefined
 }
 
-const holder = globalThis as unknown as Record<symbol, OtelApi | undefined>
-
 /**
  * The OpenTelemetry span that is active in the running code, or undefined. It looks at the global each time, so
  * an SDK that is registered late, or taken away, is noticed by the next record. Never throws.
  */
 export function activeSpan(): object | undefined {
-  const api = holder[API]
+  const api = otelApi()
   if (api === undefined) return undefined
   try {
-    const span = api.context?.active()?.getValue(SPAN)
+    const span = api.context?.active()?.getValue(SPAN_KEY)
     return typeof span === 'object' && span !== null ? span : undefined
   } catch {
     return undefined
@@ -43,7 +30,7 @@ export function activeSpan(): object | undefined {
 
 /** True where OpenTelemetry is told not to trace what is going on: its exporters' own requests. Never throws. */
 export function tracingSuppressed(): boolean {
-  const api = holder[API]
+  const api = otelApi()
   if (api === undefined) return false
   try {
     return api.context?.active()?.getValue(SUPPRESS_TRACING) === true

@@ -1,5 +1,6 @@
 import type { Shipped } from '../shipped.ts'
-import { deeper, freeName, instanceOf, isCompletion, isObject, nanosecondsOf } from './fields.ts'
+import { deeper, freeName, instanceOf, nanosecondsOf } from './fields.ts'
+import { attributesOf, RESOURCE_NAMES } from './otel-names.ts'
 import { textOf } from './record-parts.ts'
 
 type Fields = Shipped['record']
@@ -50,17 +51,6 @@ function composed(value: object, depth: number): AnyValue {
   return { kvlistValue: { values } }
 }
 
-/** Names of the resource's attributes (semantic conventions 1.44). */
-const RESOURCE_NAMES: Readonly<Record<string, string>> = {
-  service: 'service.name',
-  version: 'service.version',
-  env: 'deployment.environment.name',
-  region: 'cloud.region',
-  host: 'host.name',
-  pid: 'process.pid',
-  machine_id: 'host.id',
-}
-
 export interface Resource {
   /** Only records of the same resource have it. */
   readonly key: string
@@ -83,10 +73,9 @@ export function resourceOf(record: Fields, labels: readonly string[]): Resource 
   if (instance !== undefined) attributes.set('service.instance.id', instance)
   if (textOf(record, 'worker_id') !== undefined) said.push('worker_id')
   for (const label of labels) if (!said.includes(label)) add(label, freeName(label, attributes))
-  const entries = [...attributes]
   return {
-    key: JSON.stringify(entries),
-    attributes: entries.map(([key, value]) => ({ key, value: anyValue(value) })),
+    key: JSON.stringify([...attributes]),
+    attributes: keyValues(attributes),
     said,
   }
 }
@@ -102,21 +91,6 @@ const SEVERITY: Readonly<Record<string, number>> = {
   warn: 13,
   error: 17,
   fatal: 21,
-}
-
-/** Names of attributes; what has none keeps its own. */
-const NAMES: Readonly<Record<string, string>> = { user_id: 'user.id', session_id: 'session.id' }
-
-/** What the middleware's record says of its request. */
-const REQUEST_NAMES: Readonly<Record<string, string>> = {
-  method: 'http.request.method',
-  route: 'http.route',
-  path: 'url.path',
-  status: 'http.response.status_code',
-  request_bytes: 'http.request.body.size',
-  response_bytes: 'http.response.body.size',
-  remote_address: 'client.address',
-  user_agent: 'user_agent.original',
 }
 
 const TRACE_ID = /^(?!0+$)[0-9a-f]{32}$/
@@ -142,7 +116,7 @@ export function logRecordOf(
     severityNumber: Object.hasOwn(SEVERITY, level) ? SEVERITY[level] : 0,
     severityText: level,
     body: record.msg === undefined ? { stringValue: '' } : anyValue(record.msg),
-    attributes: attributesOf(shipped, said),
+    attributes: keyValues(attributesOf(record, said, new Map([['log.record.uid', shipped.id]]))),
     ...trace.fields,
   }
 }
@@ -165,44 +139,6 @@ function traceOf(record: Fields): { fields: Readonly<Record<string, unknown>>; s
   return { fields, said }
 }
 
-type Attributes = Map<string, unknown>
-
-function attributesOf({ record, id }: Shipped, said: ReadonlySet<string>): KeyValue[] {
-  const attributes: Attributes = new Map([['log.record.uid', id]])
-  const own: [string, unknown][] = []
-  const request = isCompletion(record)
-  for (const [key, value] of Object.entries(record)) {
-    if (said.has(key)) continue
-    const name = named(NAMES, key) ?? (request ? named(REQUEST_NAMES, key) : undefined)
-    if (name !== undefined) attributes.set(name, value)
-    else if (key === 'err') addError(attributes, own, value)
-    else if (key === 'source' && isObject(value)) addSource(attributes, value)
-    else own.push([key, value])
-  }
-  for (const [key, value] of own) attributes.set(freeName(key, attributes), value)
+function keyValues(attributes: ReadonlyMap<string, unknown>): KeyValue[] {
   return [...attributes].map(([key, value]) => ({ key, value: anyValue(value) }))
-}
-
-function named(names: Readonly<Record<string, string>>, key: string): string | undefined {
-  return Object.hasOwn(names, key) ? names[key] : undefined
-}
-
-/** type, message and stack have names; the code, the causes and the error's own fields stay under `err`. */
-function addError(attributes: Attributes, own: [string, unknown][], value: unknown): void {
-  if (!isObject(value)) {
-    if (typeof value === 'string') attributes.set('exception.message', value)
-    else own.push(['err', value])
-    return
-  }
-  const { type, message, stack, ...rest } = value
-  if (type !== undefined) attributes.set('exception.type', type)
-  if (message !== undefined) attributes.set('exception.message', message)
-  if (stack !== undefined) attributes.set('exception.stacktrace', stack)
-  if (Object.keys(rest).length > 0) own.push(['err', rest])
-}
-
-function addSource(attributes: Attributes, { file, line, function: name }: Fields): void {
-  if (file !== undefined) attributes.set('code.file.path', file)
-  if (line !== undefined) attributes.set('code.line.number', line)
-  if (name !== undefined) attributes.set('code.function.name', name)
 }
