@@ -93,6 +93,8 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
       for (const piece of pieces(lines, half)) {
         await makeRoom(piece.bytes)
         const units = writer.append(piece.text)
+        // Left at once: kept open it would be written on for a while after another process has renamed it.
+        writer.reopen()
         if (units < piece.text.length) {
           lastError = writer.error?.message ?? 'not all could be written'
           return written + linesIn(piece.text, units)
@@ -105,11 +107,19 @@ export function createDeadLetters(options: DeadLettersOptions): DeadLetters {
     return written
   }
 
+  /** Counted before the lock is taken: whoever holds that for long loses it. */
+  async function olderLetters(): Promise<Counted> {
+    try {
+      return await countLines(olderHalf(path))
+    } catch (error) {
+      throw new Error(`${olderHalf(path)} can't be read, nor replaced: ${(error as Error).message}`)
+    }
+  }
+
   async function makeRoom(bytes: number): Promise<void> {
     const size = sizeOf(path)
     if (size === 0 || size + bytes <= half) return
-    // Counted before the lock is taken: whoever holds that for long loses it.
-    const old = await countLines(olderHalf(path))
+    const old = await olderLetters()
     const lock = tryLock(renameLock(path), mode)
     // Somebody else makes room; for a moment the file is larger than it should be.
     if (lock === undefined) return
@@ -192,8 +202,13 @@ function inodeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.ino ?? 0
 }
 
-/** How many lines there are in a file, and which file that is; none if there is none. */
-async function countLines(path: string): Promise<{ lines: number; inode: number }> {
+interface Counted {
+  readonly lines: number
+  /** Of the file that was counted; 0 if there is none. */
+  readonly inode: number
+}
+
+async function countLines(path: string): Promise<Counted> {
   const inode = inodeOf(path)
   if (inode === 0) return { lines: 0, inode }
   const file = await open(path, 'r')
