@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads'
 import { builtin } from '../config/builtin.ts'
 import { isExiting } from '../config/exit.ts'
 import { threadFile } from '../segments/thread-file.ts'
-import { after, atEndOfTurn, outsideScopes } from '../segments/timers.ts'
+import { after, atEndOfTurn, clearTimeout, outsideScopes } from '../segments/timers.ts'
 import type { ShipperEvent } from '../shipping/events.ts'
 import type { ShipOrder, ShipOrders, ShipReport } from '../shipping/orders.ts'
 import type { ShipperStats } from '../shipping/stats.ts'
@@ -169,9 +169,12 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
     drain(waitMs) {
       const id = drains++
       return new Promise((resolve) => {
-        draining.set(id, resolve)
         // Holds the process: somebody waits for it.
-        after(waitMs, () => drained(id, false))
+        const patience = after(waitMs, () => drained(id, false))
+        draining.set(id, (all) => {
+          clearTimeout(patience)
+          resolve(all)
+        })
         if (runner === undefined) begin()
         const ask = (): void => {
           if (!draining.has(id)) return

@@ -26,21 +26,44 @@ export function bundleTransports(): Bundle {
   return bundleOf(TRANSPORTS)
 }
 
-/** Bundles these rooms of src; inside the project, so that the child finds pino-pretty. */
-export function bundleOf(rooms: readonly string[]): Bundle {
+const SHIPPING = [
+  'logger/create.ts',
+  'logger/default.ts',
+  'transports/http.ts',
+  'transports/memory.ts',
+  'context/scope.ts',
+]
+
+/** The logger and the HTTP transport, whose thread's file lies beside. */
+export function bundleShipping(): Bundle {
+  const bundle = bundleOf(SHIPPING, ['pino', 'pino-pretty'])
+  bundle.script('package.json', '{ "type": "module" }')
+  buildSync({
+    ...PLAIN,
+    entryPoints: [join(ROOT, 'src/shipping/thread.ts')],
+    outfile: join(bundle.path, '../spoor-shipper.js'),
+  })
+  return bundle
+}
+
+const PLAIN = { bundle: true, platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' } as const
+
+/**
+ * Bundles these rooms of src; inside the project, so that the child finds pino-pretty.
+ *
+ * @param external packages that are left out of it
+ */
+export function bundleOf(rooms: readonly string[], external: string[] = []): Bundle {
   const cache = join(ROOT, 'node_modules/.cache')
   mkdirSync(cache, { recursive: true })
   const directory = mkdtempSync(join(cache, 'spoor-bundle-'))
   const path = join(directory, 'spoor.mjs')
   const exports = rooms.map((room) => `export * from '${join(ROOT, 'src', room)}'`)
   buildSync({
+    ...PLAIN,
     stdin: { contents: exports.join('\n'), resolveDir: ROOT },
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
+    external,
     outfile: path,
-    logLevel: 'error',
   })
   return {
     path,

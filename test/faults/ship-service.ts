@@ -1,0 +1,197 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { HttpStats, HttpTransportOptions } from '../../src/transports/http-options.ts'
+import type { Bundle } from '../support/bundle.ts'
+import { parseLines } from '../support/strict-json.ts'
+import { type Ended, ended } from './child.ts'
+
+export interface ServiceOptions {
+  readonly transport: HttpTransportOptions
+  /** Its records have it as `w`. */
+  readonly writer?: number | undefined
+  /** The number of its first record. @default 0 */
+  readonly from?: number | undefined
+  /** Each `poison`th record has `poison: true`. @default none has */
+  readonly poison?: number | undefined
+  /** Characters of padding in each record. @default 20 */
+  readonly pad?: number | undefined
+  /** More arguments of node. */
+  readonly execArgv?: readonly string[] | undefined
+}
+
+/** What a service is told to do; it answers each when it has done it. */
+export type ServiceOrder =
+  /** Log so many, some each turn, as fast as it goes. Answers with how many it has logged in all. */
+  | { readonly order: 'log'; readonly count: number; readonly perTurn?: number }
+  /** Log a few each `paceMs`, until it dies or is told to stop. Answers at once. */
+  | { readonly order: 'run'; readonly paceMs: number }
+  | { readonly order: 'stop' }
+  | { readonly order: 'delivered'; readonly waitMs: number }
+  | { readonly order: 'stats' }
+  /** Shut down; it ends by itself then. */
+  | { readonly order: 'close' }
+
+/** A service in a process of its own, that logs numbered records through the HTTP transport. */
+export interface Service {
+  readonly child: ChildProcess
+  readonly over: Promise<Ended>
+  /** Records whose calls had returned at the end of a turn, as far as it has told. */
+  readonly acknowledged: number
+  /** Resolves when that many are. */
+  acknowledges(count: number): Promise<void>
+  log(count: number, perTurn?: number): Promise<number>
+  run(paceMs: number): Promise<void>
+  stop(): Promise<number>
+  delivered(waitMs?: number): Promise<boolean>
+  stats(): Promise<HttpStats>
+  /** Resolves when it has ended. */
+  close(): Promise<Ended>
+  /** Resolves when it is gone. @default SIGKILL */
+  kill(signal?: NodeJS.Signals): Promise<Ended>
+}
+
+const SCRIPT = `
+  import { writeSync } from 'node:fs'
+  import { createLogger, httpTransport, shutdown } from './spoor.mjs'
+  const { transport, writer = 0, from = 0, poison = 0, pad = 20 } = JSON.parse(process.argv[2])
+  const http = httpTransport(transport)
+  const log = createLogger({ transports: [http], lifecycle: false, source: 'off' })
+  const padding = 'ü'.repeat(pad / 2)
+  let n = from
+  let stopped = false
+  function one() {
+    const fields = { w: writer, n, pad: padding }
+    if (poison > 0 && n % poison === poison - 1) fields.poison = true
+    log[n % 50 === 49 ? 'error' : 'info']('order placed', fields)
+    n++
+  }
+  // Twice, so that the end of the turn of the records has been.
+  const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(() => {
+    writeSync(1, n + '\\n')
+    resolve()
+  })))
+  async function many(count, perTurn = 20) {
+    for (const end = n + count; n < end; ) {
+      for (let i = 0; i < perTurn && n < end; i++) one()
+      await turn()
+    }
+    return n
+  }
+  async function run(paceMs) {
+    stopped = false
+    while (!stopped) {
+      for (let i = 0; i <= n % 7; i++) one()
+      await turn()
+      await new Promise((resolve) => setTimeout(resolve, paceMs))
+    }
+  }
+  const orders = {
+    log: ({ count, perTurn }) => many(count, perTurn),
+    run: ({ paceMs }) => void run(paceMs),
+    stop: () => { stopped = true; return n },
+    delivered: ({ waitMs }) => http.delivered(waitMs),
+    stats: () => http.stats(),
+    close: () => shutdown(log),
+  }
+  process.on('message', async (message) => {
+    const value = await orders[message.order](message)
+    if (message.order === 'close') process.disconnect()
+    else process.send({ id: message.id, value })
+  })
+`
+
+/** Starts one; it ends with the test at the latest. */
+export function startService(bundle: Bundle, options: ServiceOptions): Service {
+  const script = bundle.script('ship-service.mjs', SCRIPT)
+  const { execArgv = [], ...given } = options
+  const child = fork(script, [JSON.stringify(given)], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    execArgv: [...execArgv],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const over = ended(child)
+  const answers = new Map<number, (value: unknown) => void>()
+  const failures = new Set<(error: Error) => void>()
+  let orders = 0
+  let acknowledged = 0
+  let rest = ''
+  let waiting: { count: number; resolve: () => void }[] = []
+  child.stdout?.on('data', (chunk) => {
+    const lines = `${rest}${chunk}`.split('\n')
+    rest = lines.pop() ?? ''
+    acknowledged = Number(lines.at(-1) ?? acknowledged)
+    const woken = waiting.filter(({ count }) => acknowledged >= count)
+    waiting = waiting.filter((one) => !woken.includes(one))
+    for (const { resolve } of woken) resolve()
+  })
+  child.on('message', ({ id, value }: { id: number; value: unknown }) => answers.get(id)?.(value))
+  void over.then((end) => {
+    const why = new Error(`the service has ended (${end.code ?? end.signal}): ${end.stderr}`)
+    for (const fail of failures) fail(why)
+  })
+
+  function unlessOver<T>(act: (resolve: (value: T) => void) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      failures.add(reject)
+      act((value) => {
+        failures.delete(reject)
+        resolve(value)
+      })
+    })
+  }
+
+  function ask<T>(order: ServiceOrder): Promise<T> {
+    return unlessOver<T>((resolve) => {
+      const id = ++orders
+      answers.set(id, resolve as (value: unknown) => void)
+      child.send({ id, ...order })
+    })
+  }
+
+  return {
+    child,
+    over,
+    get acknowledged() {
+      return acknowledged
+    },
+    acknowledges: (count) =>
+      unlessOver<void>((resolve) => {
+        if (acknowledged >= count) resolve()
+        else waiting.push({ count, resolve })
+      }),
+    log: (count, perTurn) => ask({ order: 'log', count, ...(perTurn !== undefined && { perTurn }) }),
+    run: (paceMs) => ask({ order: 'run', paceMs }),
+    stop: () => ask({ order: 'stop' }),
+    delivered: (waitMs = 45_000) => ask({ order: 'delivered', waitMs }),
+    stats: () => ask({ order: 'stats' }),
+    close() {
+      child.send({ order: 'close' })
+      return over
+    },
+    kill(signal = 'SIGKILL') {
+      child.kill(signal)
+      return over
+    },
+  }
+}
+
+/** The records in the dead letters of a spool directory. */
+export function deadLettersIn(
+  spoolDir: string,
+): { id: string; reason: string; record: Record<string, unknown> }[] {
+  const file = join(spoolDir, 'http.dead-letters.ndjson')
+  if (!existsSync(file)) return []
+  return parseLines<{ id: string; reason: string; record: string }>(readFileSync(file, 'utf8')).map(
+    (letter) => ({
+      ...letter,
+      record: JSON.parse(letter.record),
+    }),
+  )
+}
+
+/** What is left in the spool of the transport called 'http'. */
+export function leftIn(spoolDir: string): string[] {
+  return readdirSync(join(spoolDir, 'http'), { recursive: true, encoding: 'utf8' })
+}
