@@ -60,8 +60,7 @@ export function createBookmark(options: BookmarkOptions): Bookmark {
     const { newest } = shelf
     if (newest !== undefined && seq > newest) return 'it is ahead of the segments'
     if (offset === 0 || shelf.from(seq) !== seq) return undefined
-    if (offset > shelf.sizeOf(seq)) return 'it is ahead of its segment'
-    return (await endsLine(shelf.pathOf(seq), offset)) ? undefined : 'it is in the middle of a line'
+    return (await endsLine(shelf.pathOf(seq), offset)) ? undefined : 'it is not at the end of a line'
   }
 
   async function save(place: SpoolPlace, durable: boolean): Promise<Error | undefined> {

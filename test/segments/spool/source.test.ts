@@ -13,8 +13,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { basename, join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { parseCheckpoint } from '../../../src/segments/spool/checkpoint.ts'
 import { segmentName, subdirectoryName } from '../../../src/segments/spool/layout.ts'
 import { createSpoolSource } from '../../../src/segments/spool/source.ts'
@@ -140,13 +142,23 @@ describe('a spool source', () => {
     expect(source.skipped.torn).toBe(0)
   })
 
-  it('reads a segment on when its successor comes between a reading and a look', async () => {
+  it('reads a segment on when it grows and has a successor between a reading and the look for one', async () => {
     const home = written(linesOf(0, 3))
     const { numbers } = readingOf(home)
     expect(await numbers()).toEqual(upTo(3))
-    // As a writer does between the reader's last read, which found nothing, and its look at the directory.
-    appendFileSync(join(home, segmentName(1)), linesOf(3, 3))
-    writeFileSync(join(home, segmentName(2)), linesOf(6, 3))
+    const { readdir } = fs
+    onTestFinished(() => {
+      fs.readdir = readdir
+      syncBuiltinESMExports()
+    })
+    fs.readdir = ((...args: Parameters<typeof readdir>) => {
+      fs.readdir = readdir
+      syncBuiltinESMExports()
+      appendFileSync(join(home, segmentName(1)), linesOf(3, 3))
+      writeFileSync(join(home, segmentName(2)), linesOf(6, 3))
+      return readdir(...args)
+    }) as typeof readdir
+    syncBuiltinESMExports()
     expect(await numbers()).toEqual(upTo(6, 3))
   })
 
@@ -158,6 +170,15 @@ describe('a spool source', () => {
     expect(await deliver()).toEqual([...upTo(5, 5), ...upTo(5, 15)])
     expect(problems).toEqual([])
     expect(segmentsIn(home)).toEqual([4])
+  })
+
+  it('passes over a segment that goes away after it was seen', async () => {
+    const home = written(linesOf(0, 5), linesOf(5, 5), linesOf(10, 5))
+    const { source, numbers, problems } = readingOf(home)
+    await source.read(1e6, 1)
+    unlinkSync(join(home, segmentName(2)))
+    expect(await numbers()).toEqual([...upTo(4, 1), ...upTo(5, 10)])
+    expect(problems).toEqual([])
   })
 
   it('leaves out what is no record, counts it, tells it, and is done with it', async () => {
@@ -181,6 +202,14 @@ describe('a spool source', () => {
     const { source, deliver } = readingOf(home, { maxLine: 500_000 })
     expect(await deliver()).toEqual(upTo(3))
     expect(source.skipped).toEqual({ broken: 0, tooLong: 3, torn: 0 })
+    // The checkpoint is before such a line while its end has not come.
+    const growing = written(lineOf(0) + long.slice(0, -1))
+    expect(await readingOf(growing, { maxLine: 500_000 }).deliver()).toEqual([0])
+    expect(checkpointIn(growing)).toEqual({ seq: 1, offset: Buffer.byteLength(lineOf(0)) })
+    appendFileSync(join(growing, segmentName(1)), `\n${lineOf(1)}`)
+    const later = readingOf(growing, { maxLine: 500_000 })
+    expect(await later.deliver()).toEqual([1])
+    expect(later.codes()).toEqual(['broken'])
     const whole = readingOf(written(long, lineOf(0)))
     expect(await whole.source.read(10, 1)).toHaveLength(1)
   })
