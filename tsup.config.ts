@@ -104,6 +104,7 @@ export default defineConfig([
       ...reader,
       'spoor-thread': 'src/segments/thread.ts',
       'spoor-shipper': 'src/shipping/thread.ts',
+      'spoor-cli': 'src/cli/main.ts',
       ...Object.fromEntries(Object.entries(LATER).map(([name, file]) => [`spoor-${name}`, file])),
     },
     splitting: false,

@@ -1,0 +1,14 @@
+/** What somebody has to write otherwise; its message says what. */
+export type UsageError = Error & { readonly usage: true }
+
+export function usageError(message: string): UsageError {
+  return Object.assign(new Error(message), { usage: true as const })
+}
+
+/** Whether the message of an error is for whoever started the command: no stack is needed to mend it. */
+export function isUsage(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false
+  return (
+    (error as Partial<UsageError>).usage === true || (error as { code?: unknown }).code === 'ERR_SPOOR_OPTION'
+  )
+}
