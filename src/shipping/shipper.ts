@@ -5,6 +5,7 @@ import { createIntake, type Intake } from './intake.ts'
 import { createLimit } from './limit.ts'
 import { type ShipperOptions, settle } from './options.ts'
 import { createQueue, type Parcel, parcelOf } from './parcel.ts'
+import { createReading } from './reading.ts'
 import { createReport } from './report.ts'
 import type { Shipped } from './shipped.ts'
 import type { Source } from './source.ts'
@@ -34,17 +35,13 @@ export interface Shipper {
   stats(): ShipperStats
 }
 
-// Reading a few records at a time would cost more than it brings.
-const WORTH_READING = 1 / 8
-// What is read only to see whether it has to wait for an older source: such reads are not counted into the bound.
-const GLANCE_BYTES = 64 * 1024
-
 /**
  * Makes a shipper; it does nothing before a source is added.
  *
  * Every record that a source gives is delivered at least once, or put into the dead letters, or counted as lost or
  * expired; only then, and when all before it are too, is it committed. What is read and not acknowledged is bounded:
- * as many batches as may be in flight, and one more.
+ * as many batches as may be in flight, and one more; a
+ * record that is larger than all that comes on top.
  *
  * @throws TypeError ERR_SPOOR_OPTION for an option that is wrong
  */
@@ -70,8 +67,6 @@ export function createShipper(options: ShipperOptions): Shipper {
   const underWay = new Set<Promise<void>>()
   let numbers = 0
   let serials = 0
-  // Whose turn it is to be read.
-  let turn = 0
   let lastError: string | undefined
   let waiters: { since: number; resolve: () => void }[] = []
   let alarm: { atMs: number; cancel: () => void } | undefined
@@ -79,9 +74,13 @@ export function createShipper(options: ShipperOptions): Shipper {
   let again = false
   let stopped = false
   let stopping: Promise<void> | undefined
+  // The sources that have ended.
+  let closing: Promise<unknown> = Promise.resolve()
 
   /** In flight while all is well; while it is not, one that finds out. */
   const slots = (): number => (health.state === 'healthy' ? limit.value : 1)
+
+  const reading = createReading({ intakes, settings, turns, slots, nextSerial: () => ++serials })
 
   /** Does all that can be done now; called whenever something may have changed. */
   function pump(): void {
@@ -91,7 +90,8 @@ export function createShipper(options: ShipperOptions): Shipper {
     while (again && !stopped) {
       again = false
       removeFinished()
-      read()
+      pokeForWaiters()
+      reading.read()
       send()
       wakeWaiters()
     }
@@ -103,7 +103,7 @@ export function createShipper(options: ShipperOptions): Shipper {
     for (const intake of intakes.filter((one) => one.finished)) {
       intakes.splice(intakes.indexOf(intake), 1)
       if (intake.first) firsts.splice(firsts.indexOf(intake), 1)
-      void end(intake)
+      closing = Promise.all([closing, end(intake)])
     }
   }
 
@@ -111,39 +111,6 @@ export function createShipper(options: ShipperOptions): Shipper {
     await intake.close()
     ends.get(intake)?.()
     ends.delete(intake)
-  }
-
-  function room(): { bytes: number; count: number; worth: boolean } {
-    let bytes = 0
-    let count = 0
-    for (const intake of intakes) {
-      if (turns.isBlocked(intake)) continue
-      bytes += intake.bytes
-      count += intake.count
-    }
-    const batches = slots() + 1
-    const left = { bytes: batches * settings.bytes - bytes, count: batches * settings.count - count }
-    const worth =
-      bytes === 0 ||
-      (left.bytes >= settings.bytes * WORTH_READING && left.count >= settings.count * WORTH_READING)
-    return { ...left, worth }
-  }
-
-  function read(): void {
-    for (let looked = 0; looked < intakes.length; looked++) {
-      const at = (turn + looked) % intakes.length
-      const intake = intakes[at] as Intake
-      // Somebody waits for it to be found empty by a read that began after he asked.
-      if (waiters.some(({ since }) => intake.emptySerial > 0 && intake.emptySerial <= since)) intake.poke()
-      if (!intake.readable || turns.isBlocked(intake)) continue
-      const left = room()
-      if (!left.worth) return
-      const glance = turns.firstLeft && !intake.first ? GLANCE_BYTES : settings.bytes
-      const bytes = Math.min(Math.max(left.bytes, 1), settings.bytes, glance)
-      const count = Math.min(Math.max(left.count, 1), settings.count)
-      intake.read(bytes, count, ++serials)
-      turn = at + 1
-    }
   }
 
   function send(): void {
@@ -162,8 +129,8 @@ export function createShipper(options: ShipperOptions): Shipper {
 
   /** Whether a batch that is not full would wait in vain for more. */
   function isHurried(): (intake: Intake) => boolean {
-    const full = !room().worth
-    return (intake) => full || intake.source.ended || (waiters.length > 0 && intake.emptySerial > 0)
+    const { isFull } = reading
+    return (intake) => isFull || intake.source.ended || (waiters.length > 0 && intake.emptySerial > 0)
   }
 
   async function deliver(parcel: Parcel): Promise<void> {
@@ -190,6 +157,12 @@ export function createShipper(options: ShipperOptions): Shipper {
   function nextMs(nowMs: number): number {
     if (health.pausedUntil > nowMs) return health.pausedUntil
     return turns.dueMs(nowMs)
+  }
+
+  /** Who waits for idleness wants a source found empty by a read that began after he asked. */
+  function pokeForWaiters(): void {
+    for (const { since } of waiters)
+      for (const intake of intakes) if (intake.emptySerial > 0 && intake.emptySerial <= since) intake.poke()
   }
 
   function isIdleSince(serial: number): boolean {
@@ -230,7 +203,7 @@ export function createShipper(options: ShipperOptions): Shipper {
     alarm?.cancel()
     delivery.abort()
     await Promise.all(underWay)
-    await Promise.all(intakes.splice(0).map(end))
+    await Promise.all([closing, ...intakes.splice(0).map(end)])
     report.flush()
     for (const waiter of waiters) waiter.resolve()
     try {
