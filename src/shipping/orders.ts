@@ -44,6 +44,8 @@ export interface ShipOrders {
   readonly note: string
   /** What its `time` is called. */
   readonly timeKey: string
+  /** Subdirectories that one who died before it had adopted for the same owner. */
+  readonly adopted?: readonly string[] | undefined
 }
 
 /** What it is told later. */
@@ -75,6 +77,8 @@ export type ShipReport =
   | { readonly kind: 'problem'; readonly code: string; readonly message: string; readonly dropped?: number }
   /** Told when the endpoint takes records again: what went meanwhile. */
   | { readonly kind: 'lost'; readonly loss: SpoolLoss; readonly reason: string }
+  /** It has taken this subdirectory over from a dead process. */
+  | { readonly kind: 'adopted'; readonly subdirectory: string }
   | { readonly kind: 'drained'; readonly id: number; readonly all: boolean }
   | { readonly kind: 'stopped' }
   /** It could not begin: there is nothing that could be sent. */

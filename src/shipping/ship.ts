@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { adoptOrphans } from '../segments/spool/adopt.ts'
 import { createSpoolBudget } from '../segments/spool/budget.ts'
 import { bytesOf, heldIn } from '../segments/spool/held.ts'
@@ -50,6 +49,7 @@ export function ship(
   let ready: Shipper | undefined
   let stopped = false
   let dropped = 0
+  let held = 0
   const ticks: (() => void)[] = []
 
   function problem(code: string, message: string, records?: number): void {
@@ -63,7 +63,6 @@ export function ship(
       maxBytes: orders.deadLetterBytes,
       onDropped: (letters, message) => problem('dead-letters', message, letters),
     })
-    await mkdir(orders.directory, { recursive: true, mode: 0o700 })
     shipper = createShipper({
       destination,
       deadLetters,
@@ -75,6 +74,7 @@ export function ship(
         say({ kind: 'event', event })
       },
     })
+    for (const subdirectory of orders.adopted ?? []) add(subdirectory, true)
     await adopt()
     if (stopped) return void (await shipper.stop(0))
     ready = shipper
@@ -86,16 +86,28 @@ export function ship(
 
   function every(ms: number, act: () => Promise<void>): void {
     const i = ticks.length
+    const guarded = (): Promise<void> => act().catch(tellFault)
     const arm = (): void => {
-      ticks[i] = clock.after(ms, () => void act().finally(() => stopped || arm()))
+      ticks[i] = clock.after(ms, () => void guarded().finally(() => stopped || arm()))
     }
     arm()
+  }
+
+  /** Where nobody catches it, it would end the service. */
+  function tellFault(error: unknown): void {
+    problem(
+      'shipper',
+      `can't look after the spool ${orders.directory}: ${messageOf(error)}. It is tried again.`,
+    )
   }
 
   async function adopt(): Promise<void> {
     const { directory, owner } = orders
     const adopted = await adoptOrphans({ directory, owner, onProblem: tell })
-    for (const subdirectory of adopted) add(subdirectory, true)
+    for (const subdirectory of adopted) {
+      say({ kind: 'adopted', subdirectory })
+      add(subdirectory, true)
+    }
   }
 
   function tell({ code, message }: { code: string; message: string }): void {
@@ -146,7 +158,17 @@ export function ship(
 
   function tellStats(): void {
     if (shipper === undefined) return
-    say({ kind: 'stats', stats: shipper.stats(), spoolBytes: bytesOf(heldIn(orders.directory)), dropped })
+    say({ kind: 'stats', stats: shipper.stats(), spoolBytes: spoolBytes(), dropped })
+  }
+
+  /** As it was the last time that the directory could be read; the budget tells where it can't. */
+  function spoolBytes(): number {
+    try {
+      held = bytesOf(heldIn(orders.directory))
+    } catch {
+      // It stays what it was.
+    }
+    return held
   }
 
   function follow(order: ShipOrder): void {

@@ -123,10 +123,7 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     write: (line, level) => batch.add(line, level),
     flushSync: () => void batch.flush(),
     flush: () => batch.drained(),
-    async delivered(waitMs) {
-      await batch.drained()
-      return shipping.drain(waitMs)
-    },
+    delivered: (waitMs) => shipping.drain(batch.drained(), waitMs),
     async close() {
       if (closed) return
       closed = true

@@ -14,8 +14,12 @@ export interface Shipping {
   begin(): void
   /** To be told of each subdirectory that the writer begins. */
   wrote(subdirectory: string): void
-  /** Resolves true when all that is in the spool is delivered, false after `waitMs`. */
-  drain(waitMs: number): Promise<boolean>
+  /**
+   * Resolves true when all that is in the spool is delivered, false after `waitMs`.
+   *
+   * @param written resolves when what is asked for is in the spool
+   */
+  drain(written: Promise<void>, waitMs: number): Promise<boolean>
   /** The writer has closed. Resolves when it has ended, having waited up to `waitMs` for deliveries. */
   end(waitMs: number): Promise<void>
   stats(): { shipper: ShipperStats | undefined; spoolBytes: number; dropped: number }
@@ -43,6 +47,8 @@ const STOP_MS = 2000
 export function createShipping(settings: HttpSettings, owner: string, host: ShippingHost): Shipping {
   const file = mayHaveThread(settings) ? threadFile('spoor-shipper.js') : undefined
   const directories = new Set<string>()
+  // Those of dead processes, which a runner that comes after the one that took them over must be told.
+  const adopted = new Set<string>()
   const draining = new Map<number, (all: boolean) => void>()
   let runner: Runner | undefined
   let begun = false
@@ -76,9 +82,11 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
       deadLetterBytes: settings.deadLetterBytes,
       note: line,
       timeKey,
+      adopted: [...adopted],
     }
     try {
       runner = file === undefined ? await startHere(orders) : startThread(file, orders)
+      if (ended) runner.order({ kind: 'stop', waitMs: 0 })
       for (const subdirectory of directories) runner.order({ kind: 'directory', subdirectory })
     } catch (error) {
       host.onProblem(
@@ -145,6 +153,7 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
     } else if (report.kind === 'event') host.onEvent(report.event)
     else if (report.kind === 'problem') host.onProblem(report.code, report.message, report.dropped)
     else if (report.kind === 'lost') host.onLost(report.loss.lines, report.loss.byLevel, report.reason)
+    else if (report.kind === 'adopted') adopted.add(report.subdirectory)
     else if (report.kind === 'drained') drained(report.id, report.all)
     else if (report.kind === 'stopped') stopped?.()
     else
@@ -166,7 +175,7 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
       begin()
       runner?.order({ kind: 'directory', subdirectory })
     },
-    drain(waitMs) {
+    drain(written, waitMs) {
       const id = drains++
       return new Promise((resolve) => {
         // Holds the process: somebody waits for it.
@@ -181,7 +190,7 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
           if (runner === undefined) after(5, ask)
           else runner.order({ kind: 'drain', id, waitMs })
         }
-        ask()
+        void written.then(ask)
       })
     },
     async end(waitMs) {

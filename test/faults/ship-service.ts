@@ -102,9 +102,18 @@ const SCRIPT = `
   })
 `
 
+const scripts = new WeakMap<Bundle, string>()
+
+/** Written once: another service may be reading it. */
+function scriptIn(bundle: Bundle): string {
+  const script = scripts.get(bundle) ?? bundle.script('ship-service.mjs', SCRIPT)
+  scripts.set(bundle, script)
+  return script
+}
+
 /** Starts one; it ends with the test at the latest. */
 export function startService(bundle: Bundle, options: ServiceOptions): Service {
-  const script = bundle.script('ship-service.mjs', SCRIPT)
+  const script = scriptIn(bundle)
   const { execArgv = [], ...given } = options
   const child = fork(script, [JSON.stringify(given)], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

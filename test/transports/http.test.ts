@@ -57,18 +57,6 @@ describe('the HTTP transport', () => {
     expect(readdirSync(join(spoolDir, 'http'))).toEqual([])
   })
 
-  it('holds the process no longer than somebody waits for a delivery', async () => {
-    const to = await sink()
-    const http = httpTransport({ url: to.url, spoolDir: temporaryDirectory(), batch, thread: false })
-    const log = createLogger({ transports: [http], lifecycle: false })
-    const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-    const before = timers()
-    log.info('order placed')
-    expect(await http.delivered(1_000_000)).toBe(true)
-    expect(timers()).toBe(before)
-    await shutdown(log)
-  })
-
   it('keeps all of it while the back end refuses, tells the other transports, and delivers it to the next start', async () => {
     const to = await sink()
     to.answer = 503
