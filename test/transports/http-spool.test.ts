@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createLogger } from '../../src/logger/create.ts'
@@ -26,6 +35,11 @@ function shipTo(sink: Sink, spoolDir: string, options: Partial<HttpTransportOpti
   const log = createLogger({ transports: [http], lifecycle: false, level: 'trace', source: 'off' })
   onTestFinished(() => shutdown(log))
   return { http, log, told }
+}
+
+/** Looks again and again; the guard is the test's own. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
 const numbersIn = (sink: Sink) =>
@@ -94,13 +108,32 @@ describe('a spool that can not be written', () => {
     expect(await http.delivered(40_000)).toBe(true)
     renameSync(join(spoolDir, 'http'), join(spoolDir, 'elsewhere'))
     // The writer looks once a second.
-    for (let n = 1; !existsSync(join(spoolDir, 'http')); n++) {
-      log.info('order placed', { n })
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    let n = 1
+    await until(() => {
+      log.info('order placed', { n: n++ })
+      return existsSync(join(spoolDir, 'http'))
+    })
     log.info('order placed', { n: -1 })
     expect(await http.delivered(40_000)).toBe(true)
     expect(numbersIn(sink)).toContain(-1)
+  })
+
+  it('may be one that can not even be looked into: that is told, and passes', async () => {
+    const sink = await startSink()
+    const spoolDir = temporaryDirectory()
+    const { http, log, told } = shipTo(sink, spoolDir)
+    log.info('order placed', { n: 0 })
+    expect(await http.delivered(40_000)).toBe(true)
+    const directory = join(spoolDir, 'http')
+    rmSync(directory, { recursive: true })
+    symlinkSync('http', directory)
+    await until(() => told.some(({ message }) => message.includes("can't see what")))
+    expect(http.stats()).toMatchObject({ dropped: 0, state: 'healthy' })
+    log.info('order placed', { n: 1 })
+    await until(() => http.stats().buffered > 0)
+    rmSync(directory)
+    expect(await http.delivered(40_000)).toBe(true)
+    expect(numbersIn(sink)).toEqual([0, 1])
   })
 
   it.each([
