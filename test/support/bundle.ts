@@ -32,6 +32,7 @@ export function bundleOf(rooms: readonly string[]): Bundle {
   mkdirSync(cache, { recursive: true })
   const directory = mkdtempSync(join(cache, 'spoor-bundle-'))
   const path = join(directory, 'spoor.mjs')
+  const written = new Map<string, string>()
   const exports = rooms.map((room) => `export * from '${join(ROOT, 'src', room)}'`)
   buildSync({
     stdin: { contents: exports.join('\n'), resolveDir: ROOT },
@@ -46,7 +47,9 @@ export function bundleOf(rooms: readonly string[]): Bundle {
     path,
     script(name, source) {
       const file = join(directory, name)
-      writeFileSync(file, source)
+      // Once: a child that starts while it is written again would find it empty, and end without a word.
+      if (written.get(name) !== source) writeFileSync(file, source)
+      written.set(name, source)
       return file
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
