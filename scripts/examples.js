@@ -5,7 +5,8 @@
 //   env       environment on top of LOG_FORMAT=json; $OUT in a value is a fresh temporary folder
 //   records   records that must be found in this order among the JSON lines on stdout: what is given must be equal,
 //             "*" is any value, "$name" the same value wherever that name stands
-//   files     { "a name in $OUT": records }, the same for files that the example writes
+//   files     { "a name in $OUT": records }, the same for files that the example writes; a * in a name is all that
+//             fit, in the order of their names
 //   text      strings that stdout must hold
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -62,14 +63,27 @@ function compare(expected, stdout, out) {
   const bound = new Map()
   const complaints = missing('stdout', expected.records ?? [], stdout, bound)
   for (const [name, records] of Object.entries(expected.files ?? {})) {
-    const path = join(out, name)
-    if (!existsSync(path)) complaints.push(`${name} was not written`)
-    else complaints.push(...missing(name, records, readFileSync(path, 'utf8'), bound))
+    const paths = written(out, name)
+    if (paths.length === 0) complaints.push(`${name} was not written`)
+    else {
+      const text = paths.map((path) => readFileSync(path, 'utf8')).join('')
+      complaints.push(...missing(name, records, text, bound))
+    }
   }
   for (const text of expected.text ?? []) {
     if (!stdout.includes(text)) complaints.push(`stdout does not hold ${JSON.stringify(text)}`)
   }
   return complaints
+}
+
+function written(out, name) {
+  if (!name.includes('*')) return [join(out, name)].filter(existsSync)
+  const [start, end] = name.split('*')
+  const fits = (one) => one.startsWith(start) && one.endsWith(end)
+  return readdirSync(out)
+    .filter(fits)
+    .sort()
+    .map((one) => join(out, one))
 }
 
 function missing(where, wanted, text, bound) {

@@ -123,7 +123,9 @@ export function startWriters(bundle: Bundle, given: WriterOptions): Writers {
       if (message.ready !== true) told.set(message.writer, message)
       else if (--waiting === 0) resolve()
     })
-    void over.then(({ stderr }) => reject(new Error(`it ended before it was ready: ${stderr}`)))
+    void over.then(({ code, signal, stderr }) =>
+      reject(new Error(`it ended with ${code ?? signal} before it was ready: ${stderr}`)),
+    )
   })
   return {
     child,

@@ -58,6 +58,7 @@ export function bundleOf(rooms: readonly string[], external: string[] = []): Bun
   mkdirSync(cache, { recursive: true })
   const directory = mkdtempSync(join(cache, 'spoor-bundle-'))
   const path = join(directory, 'spoor.mjs')
+  const written = new Map<string, string>()
   const exports = rooms.map((room) => `export * from '${join(ROOT, 'src', room)}'`)
   buildSync({
     ...PLAIN,
@@ -69,7 +70,9 @@ export function bundleOf(rooms: readonly string[], external: string[] = []): Bun
     path,
     script(name, source) {
       const file = join(directory, name)
-      writeFileSync(file, source)
+      // Once: a child that starts while it is written again would find it empty, and end without a word.
+      if (written.get(name) !== source) writeFileSync(file, source)
+      written.set(name, source)
       return file
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),

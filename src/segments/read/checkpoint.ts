@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { open, readdir, rename, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
+import { makeDurable, openNew } from '../durable.ts'
 import { hiddenName, isTemporaryName, parseDoneName, temporaryName } from '../names.ts'
 import type { Unread, UnreadBy } from '../upkeep/unread.ts'
 import { type Place, parsePlace } from './identity.ts'
@@ -133,10 +134,10 @@ export async function writeCheckpoint(
   const target = checkpointPath(path, name)
   const temporary = temporaryName(target)
   try {
-    const handle = await open(temporary, 'wx', MODE)
+    const handle = await openNew(temporary, MODE)
     try {
       await handle.writeFile(`${JSON.stringify({ version: VERSION, crc: crcOf(places), places })}\n`)
-      await handle.datasync()
+      await makeDurable(handle)
     } finally {
       await handle.close()
     }

@@ -59,7 +59,7 @@ export function createFollowing(options: FollowingOptions): Following {
   const told = new Set<string>()
   const open = new Set<Source>()
 
-  const plan = createPlan({ path, begin: options.begin, tell: tellOfPlan })
+  const plan = createPlan({ path, begin: options.begin, follow, tell: tellOfPlan })
   const { settleMs, now } = options
   const recent = createRecentFiles({ settleMs, now, drain, statOpen, leave, isClosed })
 
@@ -201,6 +201,8 @@ export function createFollowing(options: FollowingOptions): Following {
       if (current.failure !== undefined || present === undefined || !sameInode(inodeOf(present), track.seen))
         return
       if (!isClosed()) await options.pause()
+      // Its first plan may lack what was rotated before this one: another look goes on from here.
+      if (plan.isStale) return
     }
   }
 
@@ -253,7 +255,11 @@ export function createFollowing(options: FollowingOptions): Following {
       while (!isClosed()) {
         const step = plan.next()
         if (step === undefined) {
-          if (!follow) return
+          if (!follow) {
+            if (!plan.isStale) return
+            await plan.renew()
+            continue
+          }
           yield* recent.look()
           await options.pause()
           if (!isClosed()) await plan.renewIfChanged()

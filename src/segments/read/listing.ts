@@ -55,6 +55,8 @@ export interface Refused {
 export interface Listing {
   readonly segments: readonly Segment[]
   readonly refused: readonly Refused[]
+  /** False if files were rotated during each of the looks: there may be more between the done ones and the live one. */
+  readonly steady: boolean
 }
 
 const KINDS: readonly SegmentKind[] = ['rotated', 'done', 'moving', 'live']
@@ -95,7 +97,7 @@ export async function lookAround(path: string): Promise<Listing> {
     const found = await statAll(dirname(path), before.names)
     const after = await readNames(path, parse)
     const isSteady = isEqual(before.names, after.names) && before.live === liveInode(found)
-    if (isSteady || looks >= LOOKS) return listingOf(found)
+    if (isSteady || looks >= LOOKS) return { ...listingOf(found), steady: isSteady }
     before = after
   }
 }
@@ -172,7 +174,7 @@ export async function statOf(file: string): Promise<Stats | undefined> {
   }
 }
 
-function listingOf(found: readonly Found[]): Listing {
+function listingOf(found: readonly Found[]): Omit<Listing, 'steady'> {
   const refused: Refused[] = []
   const files: Found[] = []
   for (const one of found) {

@@ -11,6 +11,7 @@ export interface PlanOptions {
   readonly path: string
   /** Where to begin; undefined for the oldest file. */
   readonly begin: readonly Place[] | 'end' | undefined
+  readonly follow: boolean
   /** Told of a directory or name that can't be read, more than once; a checkpoint that does not fit, a file that is missing. */
   readonly tell: (problem: ReaderProblem) => void
 }
@@ -34,6 +35,8 @@ export interface Plan {
   /** Plans to read everything again. */
   restart(): Promise<void>
   readonly isEmpty: boolean
+  /** Whether there may be more that was not seen: so many rotations came during the last look. */
+  readonly isStale: boolean
   /** Bytes on disk that are planned. */
   readonly bytes: number
 }
@@ -45,11 +48,13 @@ export function createPlan(options: PlanOptions): Plan {
   let seen = createSeen()
   let plan: Step[] = []
   let listedAt = -1
+  let stale = false
 
   async function list(): Promise<readonly Segment[]> {
     listedAt = (await statOf(dirname(path)))?.mtimeMs ?? 0
     try {
-      const { segments, refused } = await lookAround(path)
+      const { segments, refused, steady } = await lookAround(path)
+      stale = !steady
       seen.prune(segments)
       for (const { file, message } of refused) tell({ code: 'unreadable', file, message })
       return segments
@@ -98,10 +103,15 @@ export function createPlan(options: PlanOptions): Plan {
     return Array.from(starts, ([segment, start]) => ({ segment, start, committed: undefined }))
   }
 
+  /** What can be read now: the live file comes behind what was not seen, if that can still be waited for. */
+  function inOrder(steps: readonly Step[]): Step[] {
+    return steps.filter(({ segment }) => !(options.follow && stale && segment.kind === 'live'))
+  }
+
   async function renewIfChanged(): Promise<void> {
     const live = await statOf(path)
     if (live === undefined && (await statOf(dirname(path)))?.mtimeMs === listedAt) return
-    plan = await look()
+    plan = inOrder(await look())
   }
 
   /** A file that is not there any more, or is another one, since it was listed; others can be gone with it. */
@@ -110,7 +120,7 @@ export function createPlan(options: PlanOptions): Plan {
     const steps = await look()
     const oldOf = finderOf(before)
     const newOf = finderOf(steps)
-    plan = steps.map((one) => {
+    plan = inOrder(steps).map((one) => {
       const old = oldOf(one.segment)
       return old === undefined || old.start < one.start ? one : { ...old, segment: one.segment }
     })
@@ -135,11 +145,14 @@ export function createPlan(options: PlanOptions): Plan {
     next: () => plan.shift(),
     add: (file) => seen.add(file),
     async renew() {
-      plan = await look()
+      plan = inOrder(await look())
     },
     rotated: async () => (await look()).filter((step) => step.segment.kind === 'rotated'),
     get isEmpty() {
       return plan.length === 0
+    },
+    get isStale() {
+      return stale
     },
     get bytes() {
       return plan.reduce((sum, step) => sum + Math.max(0, step.segment.size - step.start), 0)

@@ -3,6 +3,7 @@ import { promises as fs } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
 import { compressor, compressPiece, decompressor } from '../compression.ts'
+import { makeDurable, openNew } from '../durable.ts'
 import { COMPRESSED, type Compression, movingName, parseDoneName, temporaryName } from '../names.ts'
 import { after } from '../timers.ts'
 import { giveDoneName } from '../write/done.ts'
@@ -80,7 +81,7 @@ async function compressOpen(
   if (await isTaken(target, source, job)) return stepAside(job)
   const hidden = temporaryName(fileOf(job))
   const { mode, uid, gid, atimeMs } = await source.stat()
-  const copy = await fs.open(hidden, 'wx', mode & PERMISSIONS)
+  const copy = await openNew(hidden, mode & PERMISSIONS)
   try {
     // What the umask took. Node's permission model refuses it; then the copy has less, never more.
     await copy.chmod(mode & PERMISSIONS).catch(() => {})
@@ -88,7 +89,7 @@ async function compressOpen(
     await copy.chown(uid, gid).catch(() => {})
     await writeCopy(source, copy, job, signal, blocking)
     await setTimes(copy, hidden, atimeMs / 1000, job.mtimeMs / 1000)
-    await copy.sync()
+    await makeDurable(copy)
     if (!isSame(await source.stat(), job)) return { outcome: 'changed' }
     if (!(await moveToFree(hidden, target)) && !(await replace(hidden, target, source, job)))
       return { outcome: 'changed' }
@@ -254,10 +255,10 @@ async function saveLate(job: CompressJob, source: FileHandle): Promise<string | 
   const { size, mode } = await source.stat()
   if (size <= job.size) return undefined
   const moving = movingName(job.path)
-  const late = await fs.open(moving, 'wx', mode & PERMISSIONS)
+  const late = await openNew(moving, mode & PERMISSIONS)
   try {
     for await (const chunk of read(source, job.size, size)) await late.writeFile(chunk)
-    await late.datasync()
+    await makeDurable(late)
   } finally {
     await late.close()
   }

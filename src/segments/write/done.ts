@@ -5,10 +5,11 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  type Stats,
   statSync,
   unlinkSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import {
   COMPRESSED,
   doneName,
@@ -31,31 +32,31 @@ export interface Mover {
    * Moves the live file to the next free done name of its period. Each step is atomic and none overwrites, whoever
    * does the same at the same time: a rename to a name that nobody else has, a link that fails where the done name
    * is taken, an unlink. It writes no data: a rename over a file would make ext4 write out all that is not on the
-   * disk yet (measured at 100 MB: 6-16 ms, against 0.1).
+   * disk yet (measured at 100 MB: 6-16 ms, against 0.1). Files that are older and still on their way, because of a
+   * crash or a process that stands still, get their done names first, so that numbers rise in the order of writing.
    *
-   * @param careful whether somebody may have been stopped in the middle: what he left comes first
    * @returns the done name, or undefined if somebody else has moved the file already
    * @throws an errno error. Before the first step nothing has changed; after it the file has its moving name, under
    *   which readers find it and maintenance gives it a done name later.
    */
-  move(label: string, careful: boolean): string | undefined
+  move(label: string): string | undefined
 }
 
 /** @param labelAt what the period of a time (epoch ms) is called */
 export function createMover(path: string, mode: number, labelAt: (ms: number) => string): Mover {
-  let first = true
-
-  function move(label: string, careful: boolean): string | undefined {
-    if (careful || first) finishAllMoving(path, labelAt, mode)
-    first = false
+  function move(label: string): string | undefined {
     const moving = movingName(path)
     try {
       renameSync(path, moving)
+      const names = readdirSync(dirname(path))
+      const left = names.filter((name) => name !== basename(moving) && isMovingName(path, name))
+      if (left.length > 0) finishOlder(path, left, moving, labelAt, mode)
       // The directory is read each time: a number remembered may be free again, deleted, and younger files above it.
-      return giveDoneName(path, label, moving, mode)
+      const sequence = left.length > 0 ? undefined : nextSequence(path, label, names)
+      return giveDoneName(path, label, moving, mode, sequence)
     } catch (error) {
-      // Of the rename: somebody was quicker. Of the link: maintenance of another process took it for one that a
-      // crash has left, after this one stood still for long.
+      // Of the rename: somebody was quicker. Of the link: another process took it for one that a crash has left,
+      // after this one stood still for long.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
       return undefined
     }
@@ -64,15 +65,25 @@ export function createMover(path: string, mode: number, labelAt: (ms: number) =>
   return { move }
 }
 
-/** What a crash has left on its way is older than the live file: it gets the lower number. */
-function finishAllMoving(path: string, labelAt: (ms: number) => string, mode: number): void {
-  const directory = dirname(path)
-  const left = readdirSync(directory)
-    .filter((name) => isMovingName(path, name))
-    .map((name) => ({ name, stats: statSync(join(directory, name), { throwIfNoEntry: false }) }))
-    .sort((a, b) => (a.stats?.mtimeMs ?? 0) - (b.stats?.mtimeMs ?? 0))
-  for (const { name, stats } of left)
-    if (stats !== undefined) finishMoving(path, name, labelAt(stats.mtimeMs), mode)
+/** Gives done names to those of the files `left` that were begun before the one at `moving`. */
+function finishOlder(
+  path: string,
+  left: readonly string[],
+  moving: string,
+  labelAt: (ms: number) => string,
+  mode: number,
+): void {
+  const statsOf = (file: string) => statSync(file, { throwIfNoEntry: false })
+  // Where a file system keeps no time of birth, Node gives the last change, which a rename is: the order is the same.
+  const age = (a: Stats, b: Stats) => a.birthtimeMs - b.birthtimeMs || a.mtimeMs - b.mtimeMs
+  const own = statsOf(moving)
+  if (own === undefined) return
+  const older = left.flatMap((name) => {
+    const stats = statsOf(join(dirname(path), name))
+    return stats !== undefined && age(stats, own) <= 0 ? { name, stats } : []
+  })
+  older.sort((a, b) => age(a.stats, b.stats))
+  for (const { name, stats } of older) finishMoving(path, name, labelAt(stats.mtimeMs), mode)
 }
 
 /**

@@ -5,8 +5,6 @@ const STALE_MS = 5000
 /** A lock that was taken. */
 export interface Lock {
   release(): void
-  /** Whether it was taken away from somebody, who may have stopped in the middle of what it guards. */
-  readonly broken: boolean
 }
 
 /**
@@ -20,16 +18,15 @@ export interface Lock {
  */
 export function tryLock(path: string, mode: number, passing = false): Lock | undefined {
   const made = make(path, mode)
-  if (made !== undefined) return lockOf(path, made, false)
+  if (made !== undefined) return lockOf(path, made)
   if (!passing && !isStale(path)) return undefined
   remove(path)
   const again = make(path, mode)
-  return again === undefined ? undefined : lockOf(path, again, true)
+  return again === undefined ? undefined : lockOf(path, again)
 }
 
-function lockOf(path: string, made: Stats, broken: boolean): Lock {
+function lockOf(path: string, made: Stats): Lock {
   return {
-    broken,
     release() {
       // It may have been taken away meanwhile, and be another's.
       const found = statSync(path, { throwIfNoEntry: false })

@@ -136,11 +136,11 @@ export function createWriter(options: WriterOptions): Writer {
   /** One of the processes moves the file; the others wait for that and follow. */
   function moveLive(): boolean {
     for (let look = 0; ; look++) {
-      // Whoever has held it for that long stands still; what he left undone is done first.
+      // Whoever has held it for that long stands still; what he left undone is done first (createMover).
       const held = tryLock(lock, mode, look >= LOCK_LOOKS)
       try {
         const named = file.isNamed()
-        const moved = named && held !== undefined && move(held.broken)
+        const moved = named && held !== undefined && move()
         if (moved || !named) {
           file.leave()
           file.look()
@@ -153,8 +153,8 @@ export function createWriter(options: WriterOptions): Writer {
     }
   }
 
-  function move(careful: boolean): boolean {
-    const name = mover.move(rotation.label, careful)
+  function move(): boolean {
+    const name = mover.move(rotation.label)
     if (name === undefined) return false
     rotated++
     tellLater.push(() => options.onRotated?.(name))

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   appendFileSync,
   copyFileSync,
@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { writeCheckpoint } from '../../../src/segments/read/checkpoint.ts'
 import {
   checkpointPath,
@@ -24,6 +24,7 @@ import {
   readCheckpoints,
   unreadBy,
 } from '../../../src/segments/read/reader.ts'
+import { bundleOf } from '../../support/bundle.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import { gzipped, numbered, numbersOf, range, readAll } from './reader-support.ts'
 
@@ -58,6 +59,27 @@ async function rest(path: string) {
   const { lines, codes } = await readAll({ path, checkpoint })
   return { numbers: numbersOf(lines), codes }
 }
+
+it("is kept under Node's permission model too, which refuses every fsync", async () => {
+  const { directory, path, file } = log()
+  writeFileSync(path, numbered(0, 10))
+  const bundle = bundleOf(['segments/read/reader.ts'])
+  onTestFinished(() => bundle.remove())
+  const script = bundle.script(
+    'permission.mjs',
+    `import { createReader } from './spoor.mjs'
+     const [path, checkpoint] = process.argv.slice(2)
+     for await (const batch of createReader({ path, checkpoint })) console.log(await batch.commit())`,
+  )
+  const flag = ['--permission', '--experimental-permission'].find((one) =>
+    process.allowedNodeEnvironmentFlags.has(one),
+  )
+  const flags = [flag as string, '--allow-fs-read=*', `--allow-fs-write=${directory}/*`]
+  const child = spawnSync(process.execPath, [...flags, script, path, checkpoint], { encoding: 'utf8' })
+  expect(child.stdout, child.stderr).toBe('true\n')
+  expect(readdirSync(directory)).toContain(basename(file))
+  expect((await rest(path)).numbers).toEqual([])
+})
 
 function compress(file: string): void {
   writeFileSync(`${file}.gz`, gzipSync(readFileSync(file)))

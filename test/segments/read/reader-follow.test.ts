@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   openSync,
+  promises,
   readdirSync,
   readFileSync,
   renameSync,
@@ -14,6 +15,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -32,6 +34,48 @@ function log() {
   return { path: join(directory, 'app.log'), at: (name: string) => join(directory, name) }
 }
 
+/** Rotates during each of the first `times` readings of the directory. */
+async function readWhileRotated(times: number, follow: boolean): Promise<void> {
+  const { path, at } = log()
+  const real = promises.readdir
+  let readings = 0
+  let n = 0
+  const put = (): void => writeFileSync(path, `{"n":${n++}}\n`)
+  put()
+  promises.readdir = (async (...args: Parameters<typeof real>) => {
+    const names = await real(...args)
+    if (++readings <= times) {
+      renameSync(path, at(`app-2026-11-21.${String(n).padStart(3, '0')}.log`))
+      put()
+    }
+    return names
+  }) as typeof real
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    promises.readdir = real
+    syncBuiltinESMExports()
+  })
+  let idle = 0
+  const reader = createReader({
+    path,
+    follow,
+    clock: {
+      now: () => performance.now(),
+      after(_, act) {
+        // As many as a look takes readings, and more.
+        if (++idle > 50) void reader.close()
+        setImmediate(act)
+        return () => {}
+      },
+    },
+  })
+  const numbers: number[] = []
+  for await (const batch of reader)
+    for (let i = 0; i < batch.count; i++) numbers.push((batch.json(i) as { n: number }).n)
+  expect([...numbers].sort((a, b) => a - b)).toEqual(Array.from({ length: n }, (_, i) => i))
+  expect(n).toBe(times + 1)
+}
+
 describe('a rotation', () => {
   it('is followed by inode, also when there were several, or no new file yet', async () => {
     const { path, at } = log()
@@ -48,6 +92,13 @@ describe('a rotation', () => {
     expect(numbers()).toEqual(range(0, 5))
     expect(reader.stats()).toMatchObject({ missing: 0, truncated: 0, torn: 0 })
   })
+
+  it.each([3, 19, 20, 21, 22, 50])(
+    'during every look at the directory, %s times, hides no file',
+    async (times) => {
+      for (const follow of [true, false]) await readWhileRotated(times, follow)
+    },
+  )
 
   it('by a real process loses and doubles nothing', async () => {
     const { path } = log()

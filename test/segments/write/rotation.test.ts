@@ -4,13 +4,17 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { createMover, giveDoneName } from '../../../src/segments/write/done.ts'
+import { movingName } from '../../../src/segments/names.ts'
+import { createMover, giveDoneName, type Mover } from '../../../src/segments/write/done.ts'
 import { tryLock } from '../../../src/segments/write/lock.ts'
 import { createRotation } from '../../../src/segments/write/rotation.ts'
 import { createWriter, type WriterOptions } from '../../../src/segments/write/writer.ts'
@@ -272,17 +276,66 @@ describe('rotated files', () => {
     put('app-2026-11-21.001.log')
     put('app-2026-11-21.002.log.gz')
     put('app.log')
-    expect(move('2026-11-21', false)).toBe(join(directory, 'app-2026-11-21.003.log'))
-    expect(move('2026-11-21', false)).toBeUndefined()
+    expect(move('2026-11-21')).toBe(join(directory, 'app-2026-11-21.003.log'))
+    expect(move('2026-11-21')).toBeUndefined()
     // Behind what it remembers, compressed or not; and far ahead of it.
     put('app-2026-11-21.004.log.zst')
     put('app.log')
-    expect(move('2026-11-21', false)).toBe(join(directory, 'app-2026-11-21.005.log'))
+    expect(move('2026-11-21')).toBe(join(directory, 'app-2026-11-21.005.log'))
     for (let n = 6; n < 60; n++) put(`app-2026-11-21.${String(n).padStart(3, '0')}.log`)
     put('app.log')
-    expect(move('2026-11-21', false)).toBe(join(directory, 'app-2026-11-21.060.log'))
+    expect(move('2026-11-21')).toBe(join(directory, 'app-2026-11-21.060.log'))
     expect(readdirSync(directory)).toHaveLength(60)
     expect(readFileSync(join(directory, 'app-2026-11-21.060.log'), 'utf8')).toBe('app.log')
+  })
+
+  it('take no number again that retention has freed, below younger files', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    const mine = createMover(path, 0o640, () => '2026-11-21')
+    const other = createMover(path, 0o640, () => '2026-11-21')
+    const rotate = ({ move }: Mover, text: string): string => {
+      writeFileSync(path, text)
+      return move('2026-11-21') ?? ''
+    }
+    rotate(mine, 'first')
+    const second = rotate(other, 'second')
+    rotate(other, 'third')
+    rmSync(second)
+    expect(rotate(mine, 'fourth')).toBe(join(directory, 'app-2026-11-21.004.log'))
+  })
+
+  it('come behind those that were begun before them and are still on their way', () => {
+    const directory = temporaryDirectory()
+    const path = join(directory, 'app.log')
+    const { move } = createMover(path, 0o640, () => '2026-11-20')
+    // File systems count time in steps of some ms.
+    const put = (text: string, behind?: string): void => {
+      do writeFileSync(path, text)
+      while (behind !== undefined && isAsOld(path, behind))
+    }
+    const isAsOld = (file: string, other: string): boolean => {
+      if (statSync(file).birthtimeMs !== statSync(other).birthtimeMs) return false
+      rmSync(file)
+      return true
+    }
+    put('older')
+    const older = movingName(path)
+    renameSync(path, older)
+    put('mine', older)
+    const mine = movingName(path)
+    renameSync(path, mine)
+    put('younger', mine)
+    renameSync(path, movingName(path))
+    renameSync(mine, path)
+    // What was written last says nothing: a process that stood still may have written to the older one.
+    utimesSync(older, new Date(), new Date(Date.now() + 60_000))
+    move('2026-11-20')
+    const contents = readdirSync(directory)
+      .filter((name) => name.startsWith('app-'))
+      .sort()
+      .map((name) => readFileSync(join(directory, name), 'utf8'))
+    expect(contents.slice(0, 2)).toEqual(['older', 'mine'])
   })
 
   it('do not count on from a number that nobody could have made', () => {
@@ -290,7 +343,7 @@ describe('rotated files', () => {
     const path = join(directory, 'app.log')
     for (const name of ['app-2026-11-21.999999999.log', 'app-2026-11-21.99999999.log', 'app.log'])
       writeFileSync(join(directory, name), '')
-    expect(createMover(path, 0o640, () => '').move('2026-11-21', true)).toBe(
+    expect(createMover(path, 0o640, () => '').move('2026-11-21')).toBe(
       join(directory, 'app-2026-11-21.001.log'),
     )
   })
@@ -315,7 +368,7 @@ describe('rotated files', () => {
     // While it waits, the one who has the lock rotates.
     let looks = 0
     const wait = vi.spyOn(Atomics, 'wait').mockImplementation(() => {
-      if (++looks === 5) createMover(path, 0o640, () => '2026-11-21').move('2026-11-21', false)
+      if (++looks === 5) createMover(path, 0o640, () => '2026-11-21').move('2026-11-21')
       return 'timed-out'
     })
     try {
