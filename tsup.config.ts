@@ -13,7 +13,7 @@ const oneSharedFile: Plugin = {
     build.onLoad(
       {
         filter:
-          /src\/(middleware\/(express|fastify|http)|context\/cls-hooked|testing\/index|pino\/(index|commonjs))\.ts$/,
+          /src\/(middleware\/(express|fastify|http)|context\/cls-hooked|transports\/otel|testing\/index|pino\/(index|commonjs))\.ts$/,
       },
       ({ path }) => ({
         contents: `${readFileSync(path, 'utf8')}\nimport 'spoor:index'\n`,
@@ -76,6 +76,7 @@ const entry = {
   fastify: 'src/middleware/fastify.ts',
   http: 'src/middleware/http.ts',
   'cls-hooked': 'src/context/cls-hooked.ts',
+  otel: 'src/transports/otel.ts',
   testing: 'src/testing/index.ts',
 }
 const reader = { reader: 'src/segments/read/reader.ts' }
