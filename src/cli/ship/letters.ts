@@ -86,12 +86,13 @@ export function shipLetters(plan: Plan, makeDestination: () => Promise<Destinati
       stopShipper = resolve
     })
     if (!stopping) await Promise.race([sending.add(source).then(() => (isDone = true)), stopped])
-    const { backlog } = source
+    // A shipper that is stopped closes its sources, ended or not.
+    const isWhole = isDone
     await sending.stop(isDone ? 0 : patienceFor(sending.stats()))
     deadLetters.close()
     const stats = sending.stats()
     tell(path, stats)
-    return isDone || backlog === 0 ? codeOf(stats) : 1
+    return isWhole || source.backlog === 0 ? codeOf(stats) : 1
   }
 
   function tell(path: string, { delivered, refused, lost }: ShipperStats): void {

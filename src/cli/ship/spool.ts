@@ -48,6 +48,7 @@ export function shipSpool(plan: Plan, directory: string, say: Say): Run {
       deadLetterBytes: plan.deadLetterBytes,
       note: '{"level":"warn","msg":"log records were lost"}',
       timeKey: 'time',
+      adopted: [],
     },
     hear,
   )
