@@ -366,6 +366,22 @@ describe('a spool that somebody else has adopted', () => {
   })
 })
 
+it('ends when it is adopted between its look at the directory and its opening of a segment', async () => {
+  const home = written(linesOf(0, 3))
+  let asked = 0
+  const { source, problems } = readingOf(home, {
+    parserOf() {
+      // The first time is before it looks.
+      if (++asked === 2) renameSync(home, `${home}-2`)
+      return () => undefined
+    },
+  })
+  expect(await source.read(1e6, 1e6)).toEqual([])
+  expect(asked).toBe(2)
+  expect(source.ended).toBe(true)
+  expect(problems).toEqual([])
+})
+
 describe('files that are not as they should be', () => {
   it('leaves foreign ones alone and tells it once', async () => {
     const home = written(linesOf(0, 3), linesOf(3, 3))
