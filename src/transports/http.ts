@@ -96,8 +96,9 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     return { line, timeKey }
   }
 
+  /** To stand in a sentence of another. */
   function cause(): string {
-    return writer?.error?.message ?? 'a write came back short'
+    return writer?.error?.message.replace(/\.$/, '') ?? 'a write came back short'
   }
 
   /** On stderr, and as a record in the other transports: the one that is failing can't tell. */

@@ -30,6 +30,7 @@ export type ServiceOrder =
   | { readonly order: 'stop' }
   | { readonly order: 'delivered'; readonly waitMs: number }
   | { readonly order: 'stats' }
+  | { readonly order: 'live' }
   /** Shut down; it ends by itself then. */
   | { readonly order: 'close' }
 
@@ -46,6 +47,8 @@ export interface Service {
   stop(): Promise<number>
   delivered(waitMs?: number): Promise<boolean>
   stats(): Promise<HttpStats>
+  /** Bytes that the main thread has in use, garbage collected; needs --expose-gc. */
+  live(): Promise<number>
   /** Resolves when it has ended. */
   close(): Promise<Ended>
   /** Resolves when it is gone. @default SIGKILL */
@@ -67,9 +70,16 @@ const SCRIPT = `
     log[n % 50 === 49 ? 'error' : 'info']('order placed', fields)
     n++
   }
+  function tell(text) {
+    for (let from = 0; from < text.length; ) {
+      try { from += writeSync(1, text.slice(from)) }
+      // Whoever reads it is behind.
+      catch (error) { if (error.code !== 'EAGAIN') throw error }
+    }
+  }
   // Twice, so that the end of the turn of the records has been.
   const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(() => {
-    writeSync(1, n + '\\n')
+    tell(n + '\\n')
     resolve()
   })))
   async function many(count, perTurn = 20) {
@@ -93,6 +103,11 @@ const SCRIPT = `
     stop: () => { stopped = true; return n },
     delivered: ({ waitMs }) => http.delivered(waitMs),
     stats: () => http.stats(),
+    live: () => {
+      for (let i = 0; i < 3; i++) gc()
+      const { heapUsed, external } = process.memoryUsage()
+      return heapUsed + external
+    },
     close: () => shutdown(log),
   }
   process.on('message', async (message) => {
@@ -175,6 +190,7 @@ export function startService(bundle: Bundle, options: ServiceOptions): Service {
     stop: () => ask({ order: 'stop' }),
     delivered: (waitMs = 45_000) => ask({ order: 'delivered', waitMs }),
     stats: () => ask({ order: 'stats' }),
+    live: () => ask({ order: 'live' }),
     close() {
       child.send({ order: 'close' })
       return over
