@@ -47,7 +47,7 @@ describe('a line', () => {
     ['"ERROR"', 'error'],
     ['"NOTICE"', 'info'],
     ['"DEFAULT"', 'info'],
-    ['"silent"', 'silent'],
+    ['"Off"', 'off'],
     ['"Audit"', 'audit'],
     ['"constructor"', 'constructor'],
     ['null', 'info'],

@@ -7,11 +7,11 @@ import type { SpoolSource } from './source-options.ts'
 export interface SpoolBudgetOptions {
   /** The destination's directory. */
   readonly directory: string
-  /** Bytes that it may hold, for all its owners together. */
+  /** Bytes that it may hold, for all its owners together; Infinity for no bound. */
   readonly budgetBytes: number
   /** As the writers'. @default 8 MiB, less for a small budget */
   readonly segmentBytes?: number | undefined
-  /** Ms after its last write that a segment is kept. @default 604800000 (7 d: what Loki takes) */
+  /** Ms after its last write that a segment is kept; Infinity for no bound. @default 604800000 (7 d: what Loki takes) */
   readonly maxAgeMs?: number | undefined
   /** What this owner owns: of these alone segments are dropped. */
   readonly sources: () => Iterable<SpoolSource>
@@ -85,11 +85,11 @@ export function createSpoolBudget(options: SpoolBudgetOptions): SpoolBudget {
     const [old, others] = split(candidatesOf(held), (one) => one.source !== undefined && one.mtimeMs < oldest)
     for (const one of old) await drop(one)
 
-    if (over <= 0) overSince = undefined
+    if (!(over > 0)) overSince = undefined
     else overSince ??= monotonic()
     const patient = overSince !== undefined && monotonic() - overSince < PATIENCE_MS
     for (const one of others) {
-      if (over <= 0) break
+      if (!(over > 0)) break
       if (one.source !== undefined) await drop(one)
       else if (patient) over -= one.size
     }

@@ -13,7 +13,8 @@ export function segmentBytesFor(budgetBytes: number): number {
   return Math.max(1, Math.min(wanted, Math.floor(budgetBytes / 4)))
 }
 
-/** Bytes above which the oldest go, so that writers find room before they reach the budget itself. */
+/** Bytes above which the oldest go, so that writers find room before they reach the budget itself. Infinity has none. */
 export function softLimit(budgetBytes: number, segmentBytes: number): number {
+  if (budgetBytes === Number.POSITIVE_INFINITY) return budgetBytes
   return budgetBytes - Math.min(budgetBytes / 2, Math.max(2 * segmentBytes, budgetBytes / 10))
 }

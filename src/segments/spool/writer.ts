@@ -18,7 +18,7 @@ export interface SpoolWriterOptions {
   readonly owner: string
   /** The default schema's key of each key that is written under another name. @default none is */
   readonly names?: KeyNames | undefined
-  /** Bytes that the directory may hold, for all its owners together. */
+  /** Bytes that the directory may hold, for all its owners together; Infinity for no bound. */
   readonly budgetBytes: number
   /** Bytes at which a new segment begins; one append alone may be more. @default 8 MiB, less for a small budget */
   readonly segmentBytes?: number | undefined

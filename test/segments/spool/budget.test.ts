@@ -198,6 +198,16 @@ describe('a budget', () => {
     expect((await budgetOf(directory, [reading.source, source]).enforce()).segments).toBe(0)
   })
 
+  it('can be without bounds', async () => {
+    const directory = temporaryDirectory()
+    const { home } = filled(directory, 0, 60, Number.POSITIVE_INFINITY)
+    const { source } = readingOf(home)
+    const none = Number.POSITIVE_INFINITY
+    const now = (): number => Date.now() * 2
+    const options = { budgetBytes: none, segmentBytes: undefined, maxAgeMs: none, now }
+    expect((await budgetOf(directory, [source], options).enforce()).segments).toBe(0)
+  })
+
   it('tells where it can not look', async () => {
     const codes: string[] = []
     const budget = budgetOf(join(temporaryDirectory(), '\0'), [], {
@@ -279,6 +289,7 @@ it.each([
   [2 ** 30, 8 * 2 ** 20, 2 ** 30 - 2 ** 30 / 10],
   [2 ** 20, 2 ** 16, 2 ** 20 - 2 ** 17],
   [1000, 600, 500],
+  [Number.POSITIVE_INFINITY, 600, Number.POSITIVE_INFINITY],
 ])('of %i bytes with segments of %i has a soft limit of %f', (budget, segment, limit) => {
   expect(softLimit(budget, segment)).toBe(limit)
 })

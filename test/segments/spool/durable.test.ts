@@ -111,6 +111,34 @@ describe('what is written to a spool', () => {
   })
 })
 
+it.each(['always', 'interval'])(
+  'a disk that can not be synced is told, and takes nothing away: %s',
+  async (fsync) => {
+    const script = bundle.script(
+      'failing.mjs',
+      `import fs, { writeSync } from 'node:fs'
+     import { syncBuiltinESMExports } from 'node:module'
+     const failure = Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })
+     fs.fdatasyncSync = () => { throw failure }
+     fs.fdatasync = (fd, done) => setImmediate(done, failure)
+     syncBuiltinESMExports()
+     const { makeOwner, createSpoolWriter } = await import('./spoor.mjs')
+     const told = []
+     const writer = createSpoolWriter({ directory: process.argv[2], owner: makeOwner(0), budgetBytes: 1e9, fsync: process.argv[3], fsyncMs: 1, onProblem: ({ code }) => told.push(code) })
+     const taken = writer.append('{"n":1}\\n')
+     const kept = setInterval(() => {
+       if (told.length === 0) return
+       clearInterval(kept)
+       writeSync(1, JSON.stringify({ taken, told, error: writer.error.code }))
+       process.reallyExit(0)
+     }, 1)`,
+    )
+    const { stdout, stderr } = await run(script, [temporaryDirectory(), fsync])
+    expect(stderr).toBe('')
+    expect(JSON.parse(stdout)).toEqual({ taken: 8, told: ['fsync'], error: 'EIO' })
+  },
+)
+
 describe('the checkpoint', () => {
   const READ = `
     for (let n = 0; n < 3; n++) writer.append(line(n))

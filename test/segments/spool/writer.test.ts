@@ -124,6 +124,7 @@ describe('a spool writer', () => {
     [2 ** 20, 2 ** 16],
     [100_000, 25_000],
     [1, 1],
+    [Number.POSITIVE_INFINITY, 8 * 2 ** 20],
   ])('has segments for a budget of %i bytes of %i', (budget, bytes) => {
     expect(segmentBytesFor(budget)).toBe(bytes)
   })
