@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bundle, bundleOf } from '../support/bundle.ts'
@@ -21,7 +21,8 @@ afterAll(() => {
 const SERVICE = `
   import { httpTransport } from './spoor.mjs'
   const [url, spoolDir, from, to, ends] = process.argv.slice(2)
-  const http = httpTransport({ url, spoolDir, thread: false })
+  // Of a small spool the segments are small: 64 KiB.
+  const http = httpTransport({ url, spoolDir, thread: false, spoolMax: '1MB' })
   for (let n = Number(from); n < Number(to); n++)
     http.write(JSON.stringify({ time: new Date().toISOString(), level: 'info', msg: 'm', n }) + '\\n', 30)
   http.flushSync()
@@ -68,6 +69,30 @@ describe('spoor ship --spool', () => {
     expect(families.get('spoor_ship_delivered_records_total')?.samples).toEqual([{ labels: {}, value: 10 }])
     command.child.kill('SIGTERM')
     expect(await command.ended).toBe(0)
+  })
+
+  it('gives up nothing for its size or age, however long nothing is taken', async () => {
+    const sink = await startSink()
+    const spoolDir = temporaryDirectory()
+    await serviceWith(spoolDir, 0, 4000)
+    const [subdirectory = ''] = readdirSync(join(spoolDir, 'http'))
+    const long = new Date(Date.now() - 100 * 24 * 3600 * 1000)
+    for (const name of readdirSync(join(spoolDir, 'http', subdirectory)))
+      if (name.endsWith('.ndjson')) utimesSync(join(spoolDir, 'http', subdirectory, name), long, long)
+    // Long enough for it to have looked at its bounds, which it does each second.
+    sink.answer = () => (sink.requests.length < 4 ? { status: 503 } : undefined)
+    const args = [
+      'ship',
+      '--spool',
+      join(spoolDir, 'http'),
+      '--to',
+      sink.to,
+      '--batch-count',
+      '100',
+      '--once',
+    ]
+    expect(await start(spoor.path, args).ended).toBe(0)
+    expect(numbersOf(sink.records)).toEqual(range(0, 4000))
   })
 
   it('puts what is refused into the dead letters of that spool, and ends with 1', async () => {
