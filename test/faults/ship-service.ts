@@ -9,8 +9,10 @@ import { type Ended, ended } from './child.ts'
 
 export interface ServiceOptions {
   readonly transport: HttpTransportOptions
-  /** Its records have it as `w`. */
+  /** Its records have it as `w`; with threads the first one's do. @default 0 */
   readonly writer?: number | undefined
+  /** So many threads log, each with a transport of its own, and the main thread does not. @default none */
+  readonly threads?: number | undefined
   /** The number of its first record. @default 0 */
   readonly from?: number | undefined
   /** Each `poison`th record has `poison: true`. @default none has */
@@ -38,9 +40,11 @@ export type ServiceOrder =
 export interface Service {
   readonly child: ChildProcess
   readonly over: Promise<Ended>
-  /** Records whose calls had returned at the end of a turn, as far as it has told. */
+  /** Records whose calls had returned at the end of a turn, as far as it has told: of each writer. */
+  readonly acknowledgedBy: ReadonlyMap<number, number>
+  /** Those of its first writer. */
   readonly acknowledged: number
-  /** Resolves when that many are. */
+  /** Resolves when each writer has that many. */
   acknowledges(count: number): Promise<void>
   log(count: number, perTurn?: number): Promise<number>
   run(paceMs: number): Promise<void>
@@ -57,64 +61,95 @@ export interface Service {
 
 const SCRIPT = `
   import { writeSync } from 'node:fs'
+  import { isMainThread, parentPort, Worker } from 'node:worker_threads'
   import { createLogger, httpTransport, shutdown } from './spoor.mjs'
-  const { transport, writer = 0, from = 0, poison = 0, pad = 20 } = JSON.parse(process.argv[2])
-  const http = httpTransport(transport)
-  const log = createLogger({ transports: [http], lifecycle: false, source: 'off' })
-  const padding = 'ü'.repeat(pad / 2)
-  let n = from
-  let stopped = false
-  function one() {
-    const fields = { w: writer, n, pad: padding }
-    if (poison > 0 && n % poison === poison - 1) fields.poison = true
-    log[n % 50 === 49 ? 'error' : 'info']('order placed', fields)
-    n++
+  const given = JSON.parse(process.argv[2])
+  const port = isMainThread ? process : parentPort
+  const answer = (message) => isMainThread ? process.send(message) : parentPort.postMessage(message)
+  const end = () => isMainThread ? process.disconnect() : parentPort.close()
+  if (given.threads > 0 && isMainThread) passOn()
+  else service()
+
+  // Each order goes to all threads, and is done when all of them have done it.
+  function passOn() {
+    const { threads, writer = 0 } = given
+    const waiting = new Map()
+    let left = threads
+    const workers = Array.from({ length: threads }, (_, i) => {
+      const worker = new Worker(new URL(import.meta.url), { argv: [JSON.stringify({ ...given, writer: writer + i })] })
+      worker.on('message', ({ id, value }) => {
+        const values = waiting.get(id)
+        values.push(value)
+        if (values.length === threads) answer({ id, value: values.every((one) => one === true) || values })
+      })
+      worker.on('exit', () => { if (--left === 0) end() })
+      return worker
+    })
+    process.on('message', (message) => {
+      waiting.set(message.id, [])
+      for (const worker of workers) worker.postMessage(message)
+    })
   }
-  function tell(text) {
-    for (let from = 0; from < text.length; ) {
-      try { from += writeSync(1, text.slice(from)) }
-      // Whoever reads it is behind.
-      catch (error) { if (error.code !== 'EAGAIN') throw error }
+
+  function service() {
+    const { transport, writer = 0, from = 0, poison = 0, pad = 20 } = given
+    const http = httpTransport(transport)
+    const log = createLogger({ transports: [http], lifecycle: false, source: 'off' })
+    const padding = 'ü'.repeat(pad / 2)
+    let n = from
+    let stopped = false
+    function one() {
+      const fields = { w: writer, n, pad: padding }
+      if (poison > 0 && n % poison === poison - 1) fields.poison = true
+      log[n % 50 === 49 ? 'error' : 'info']('order placed', fields)
+      n++
     }
-  }
-  // Twice, so that the end of the turn of the records has been.
-  const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(() => {
-    tell(n + '\\n')
-    resolve()
-  })))
-  async function many(count, perTurn = 20) {
-    for (const end = n + count; n < end; ) {
-      for (let i = 0; i < perTurn && n < end; i++) one()
-      await turn()
+    function tell(text) {
+      for (let from = 0; from < text.length; ) {
+        try { from += writeSync(1, text.slice(from)) }
+        // Whoever reads it is behind.
+        catch (error) { if (error.code !== 'EAGAIN') throw error }
+      }
     }
-    return n
-  }
-  async function run(paceMs) {
-    stopped = false
-    while (!stopped) {
-      for (let i = 0; i <= n % 7; i++) one()
-      await turn()
-      await new Promise((resolve) => setTimeout(resolve, paceMs))
+    // Twice, so that the end of the turn of the records has been.
+    const turn = () => new Promise((resolve) => setImmediate(() => setImmediate(() => {
+      tell(writer + ' ' + n + '\\n')
+      resolve()
+    })))
+    async function many(count, perTurn = 20) {
+      for (const end = n + count; n < end; ) {
+        for (let i = 0; i < perTurn && n < end; i++) one()
+        await turn()
+      }
+      return n
     }
+    async function run(paceMs) {
+      stopped = false
+      while (!stopped) {
+        for (let i = 0; i <= n % 7; i++) one()
+        await turn()
+        await new Promise((resolve) => setTimeout(resolve, paceMs))
+      }
+    }
+    const orders = {
+      log: ({ count, perTurn }) => many(count, perTurn),
+      run: ({ paceMs }) => void run(paceMs),
+      stop: () => { stopped = true; return n },
+      delivered: ({ waitMs }) => http.delivered(waitMs),
+      stats: () => http.stats(),
+      live: () => {
+        for (let i = 0; i < 3; i++) gc()
+        const { heapUsed, external } = process.memoryUsage()
+        return heapUsed + external
+      },
+      close: () => shutdown(log),
+    }
+    port.on('message', async (message) => {
+      const value = await orders[message.order](message)
+      if (message.order === 'close') end()
+      else answer({ id: message.id, value })
+    })
   }
-  const orders = {
-    log: ({ count, perTurn }) => many(count, perTurn),
-    run: ({ paceMs }) => void run(paceMs),
-    stop: () => { stopped = true; return n },
-    delivered: ({ waitMs }) => http.delivered(waitMs),
-    stats: () => http.stats(),
-    live: () => {
-      for (let i = 0; i < 3; i++) gc()
-      const { heapUsed, external } = process.memoryUsage()
-      return heapUsed + external
-    },
-    close: () => shutdown(log),
-  }
-  process.on('message', async (message) => {
-    const value = await orders[message.order](message)
-    if (message.order === 'close') process.disconnect()
-    else process.send({ id: message.id, value })
-  })
 `
 
 const scripts = new WeakMap<Bundle, string>()
@@ -138,15 +173,20 @@ export function startService(bundle: Bundle, options: ServiceOptions): Service {
   const over = ended(child)
   const answers = new Map<number, (value: unknown) => void>()
   const failures = new Set<(error: Error) => void>()
+  const { writer = 0, threads = 1 } = options
+  const acknowledgedBy = new Map(Array.from({ length: threads }, (_, i) => [writer + i, 0]))
+  const least = (): number => Math.min(...acknowledgedBy.values())
   let orders = 0
-  let acknowledged = 0
   let rest = ''
   let waiting: { count: number; resolve: () => void }[] = []
   child.stdout?.on('data', (chunk) => {
     const lines = `${rest}${chunk}`.split('\n')
     rest = lines.pop() ?? ''
-    acknowledged = Number(lines.at(-1) ?? acknowledged)
-    const woken = waiting.filter(({ count }) => acknowledged >= count)
+    for (const line of lines) {
+      const [who, count] = line.split(' ')
+      acknowledgedBy.set(Number(who), Number(count))
+    }
+    const woken = waiting.filter(({ count }) => least() >= count)
     waiting = waiting.filter((one) => !woken.includes(one))
     for (const { resolve } of woken) resolve()
   })
@@ -177,12 +217,13 @@ export function startService(bundle: Bundle, options: ServiceOptions): Service {
   return {
     child,
     over,
+    acknowledgedBy,
     get acknowledged() {
-      return acknowledged
+      return acknowledgedBy.get(writer) as number
     },
     acknowledges: (count) =>
       unlessOver<void>((resolve) => {
-        if (acknowledged >= count) resolve()
+        if (least() >= count) resolve()
         else waiting.push({ count, resolve })
       }),
     log: (count, perTurn) => ask({ order: 'log', count, ...(perTurn !== undefined && { perTurn }) }),
