@@ -64,11 +64,15 @@ export function createSpoolSource(options: SpoolSourceOptions): SpoolSource {
   /** One after the other. */
   function inTurn<T>(act: () => Promise<T>, otherwise: T): Promise<T> {
     const result = last.then(act).catch((error: Error) => {
-      problem('unreadable', subdirectory, `can't read ${subdirectory}: ${error.message}. It is tried again.`)
+      tellUnreadable(error)
       return otherwise
     })
     last = result
     return result
+  }
+
+  function tellUnreadable(error: Error): void {
+    problem('unreadable', subdirectory, `can't read ${subdirectory}: ${error.message}. It is tried again.`)
   }
 
   function isOver(): boolean {
@@ -113,12 +117,13 @@ export function createSpoolSource(options: SpoolSourceOptions): SpoolSource {
           bytes += length
         },
       })
-    } finally {
-      // Also what was read before a failure.
-      given = lines.at(-1)?.place ?? given
-      passSkipped()
-      tellSkipped(before)
+    } catch (error) {
+      // What was read before it is given all the same.
+      tellUnreadable(error as Error)
     }
+    given = lines.at(-1)?.place ?? given
+    passSkipped()
+    tellSkipped(before)
     if (lines.length === 0) await cleanUp()
     return lines
   }

@@ -27,7 +27,7 @@ const RECORDED = `
     host[name] = function (...args) { before(args); return real.apply(this, args) }
   }
   const open = fs.openSync
-  fs.openSync = (path, ...rest) => { const fd = open(path, ...rest); names.set(fd, basename(path)); return fd }
+  fs.openSync = (path, ...rest) => { const fd = open(path, ...rest); names.set(fd, basename(String(path))); return fd }
   for (const name of ['writeSync', 'fdatasyncSync', 'fdatasync', 'fsyncSync'])
     trap(fs, name, ([fd]) => names.has(fd) && keep(name, names.get(fd)))
   const openLater = fs.promises.open

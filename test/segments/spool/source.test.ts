@@ -35,6 +35,25 @@ function written(...texts: readonly (string | Buffer)[]): string {
   return home
 }
 
+/** Before the next call of that name, of whatever file. */
+function once(name: 'readdir' | 'open', before: () => void): void {
+  const real = fs[name] as (...args: unknown[]) => Promise<unknown>
+  const set = (to: unknown): void => {
+    Object.assign(fs, { [name]: to })
+    syncBuiltinESMExports()
+  }
+  onTestFinished(() => set(real))
+  set(async (...args: unknown[]) => {
+    set(real)
+    before()
+    return real(...args)
+  })
+}
+
+function failure(code: string): Error {
+  return Object.assign(new Error(`${code}: as the system said`), { code })
+}
+
 function checkpointIn(home: string): unknown {
   return parseCheckpoint(readFileSync(join(home, 'checkpoint'), 'utf8'))
 }
@@ -146,19 +165,10 @@ describe('a spool source', () => {
     const home = written(linesOf(0, 3))
     const { numbers } = readingOf(home)
     expect(await numbers()).toEqual(upTo(3))
-    const { readdir } = fs
-    onTestFinished(() => {
-      fs.readdir = readdir
-      syncBuiltinESMExports()
-    })
-    fs.readdir = ((...args: Parameters<typeof readdir>) => {
-      fs.readdir = readdir
-      syncBuiltinESMExports()
+    once('readdir', () => {
       appendFileSync(join(home, segmentName(1)), linesOf(3, 3))
       writeFileSync(join(home, segmentName(2)), linesOf(6, 3))
-      return readdir(...args)
-    }) as typeof readdir
-    syncBuiltinESMExports()
+    })
     expect(await numbers()).toEqual(upTo(6, 3))
   })
 
@@ -405,6 +415,46 @@ describe('files that are not as they should be', () => {
     expect(codes()).toEqual(['unreadable', 'removal'])
     expect(readdirSync(home)).toEqual([`${segmentName(2)}.unreadable`])
   })
+
+  it('sets a segment aside that can not be read to its end, with what was given of it', async () => {
+    const home = written(linesOf(0, 3), linesOf(3, 3), linesOf(6, 3))
+    const { source, numbers, codes } = readingOf(home, { finished: true })
+    const [first] = await source.read(1e6, 1)
+    const handle = await fs.open(join(home, 'about.json'))
+    const proto = Object.getPrototypeOf(handle) as { read: unknown }
+    await handle.close()
+    const { read } = proto
+    onTestFinished(() => {
+      proto.read = read
+    })
+    proto.read = async () => {
+      // The rest of the first was read already, so this is its end.
+      proto.read = read
+      throw failure('EIO')
+    }
+    expect(await numbers()).toEqual(upTo(8, 1))
+    expect(codes()).toEqual(['unreadable'])
+    await source.commit(first?.place as { seq: number; offset: number })
+    expect(readdirSync(home)).toContain(`${segmentName(1)}.unreadable`)
+  })
+
+  it.each(['readdir', 'open'] as const)(
+    'tries again where the process has too little of something: %s',
+    async (name) => {
+      const home = written(linesOf(0, 3), linesOf(3, 3))
+      const { source, numbers, deliver, codes } = readingOf(home, { finished: true })
+      expect(await source.read(1e6, 2)).toHaveLength(2)
+      if (name === 'readdir') writeFileSync(join(home, segmentName(3)), linesOf(6, 3))
+      // What was read before the failure is given.
+      once(name, () => {
+        throw failure('EMFILE')
+      })
+      const before = await numbers()
+      expect(before[0]).toBe(2)
+      expect([...before, ...(await deliver())]).toEqual(upTo(name === 'readdir' ? 7 : 4, 2))
+      expect(codes()).toEqual(['unreadable'])
+    },
+  )
 
   it.each([
     ['missing', undefined],
