@@ -1,4 +1,4 @@
-// The constants of Vector's adaptive concurrency (docs/decisions has none better measured).
+// Those of Vector's adaptive concurrency.
 const ALPHA = 0.4
 const DEVIATIONS = 2.5
 const DECREASE = 0.9

@@ -125,8 +125,8 @@ function partlyTaken(sent: Sent, verdict: Verdict & { kind: 'partly' }): Outcome
     refused,
     lost: Math.min(Math.max(verdict.lost ?? 0, 0) || 0, taken.length),
     left,
-    // The same request again, where none was taken; else those that it asks for and no others.
-    part: retried.length === part.send ? part : retried.length > 0 ? { ...rest, send: retried.length } : rest,
+    // Those that it asks for and no others: where none was taken it is the same request again.
+    part: retried.length > 0 ? { ...rest, send: retried.length } : rest,
     pause: retried.length > 0 ? 'retry' : 'none',
     reason: verdict.reason,
     afterMs: verdict.afterMs,

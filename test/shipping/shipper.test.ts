@@ -163,6 +163,33 @@ describe('several sources', () => {
     expect(waiting.map(({ given }) => given)).toEqual([10, 10, 10, 10, 10])
   })
 
+  it('are only glanced at to see whether they have to wait', async () => {
+    const to = scripted()
+    to.always = 'hang'
+    const { shipper, clock, source } = rig(to)
+    void shipper.add(source('older', many('older', 500, { pad: 10_000 })), { first: true })
+    const own = source('own', many('own', 500, { pad: 10_000 }))
+    void shipper.add(own)
+    await clock.advance(10_000)
+    expect(own.given).toBe(6)
+  })
+
+  it('do not begin another batch while one is to be sent again', async () => {
+    const to = scripted({ script: [DELIVERED, 'lost answer'] })
+    const { shipper, clock, source } = rig(to, { batch: { count: 1 } })
+    const a = source('a', many('a', 2))
+    const release = a.stall()
+    void shipper.add(a)
+    await clock.advance(0)
+    void shipper.add(source('b', many('b', 1)))
+    // a1 waits for the commit of a0, so it is b0 that is sent, and has no answer.
+    await clock.advance(0)
+    expect(to.requests).toEqual([['a0'], ['b0']])
+    release()
+    await clock.advance(1000)
+    expect(to.requests).toEqual([['a0'], ['b0'], ['b0'], ['a1']])
+  })
+
   it('close once they have ended, and tell so', async () => {
     const to = scripted()
     const { shipper, clock, source } = rig(to)
@@ -344,6 +371,12 @@ describe('idle', () => {
     spool.push(shipped('new'))
     await shipper.idle()
     expect(to.stored).toEqual(['new'])
+  })
+
+  it('looks once more where a read was under way', async () => {
+    const { shipper, source } = rig(scripted())
+    void shipper.add(Object.assign(source('spool'), { wait: () => new Promise<void>(() => {}) }))
+    await shipper.idle()
   })
 
   it('resolves at once where there is nothing', async () => {
