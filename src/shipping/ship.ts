@@ -47,6 +47,7 @@ export function ship(
   let shipper: Shipper | undefined
   // Once what was left by others is known, and so goes first.
   let ready: Shipper | undefined
+  let ending = false
   let stopped = false
   let dropped = 0
   let held = 0
@@ -192,16 +193,20 @@ export function ship(
   }
 
   async function end(waitMs: number): Promise<void> {
-    if (stopped) return
+    if (ending) return
+    ending = true
+    const until = clock.monotonic() + waitMs
+    // What it was told of before it was ready is waited for too.
+    if (waitMs > 0) await within(begun, waitMs, clock)
     stopped = true
     for (const takeBack of ticks) takeBack()
     for (const source of sources.values()) source.finish()
-    await shipper?.stop(Math.max(waitMs, TIDY_MS))
+    await shipper?.stop(Math.max(until - clock.monotonic(), TIDY_MS))
     tellStats()
     say({ kind: 'stopped' })
   }
 
-  begin().catch((error) => say({ kind: 'failed', message: messageOf(error) }))
+  const begun = begin().catch((error) => say({ kind: 'failed', message: messageOf(error) }))
   return { order: follow }
 }
 

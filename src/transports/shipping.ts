@@ -41,6 +41,14 @@ interface Runner {
   unref(): void
 }
 
+/** Somebody who waits until all is delivered. */
+interface Drain {
+  readonly waitMs: number
+  /** Whether all that he waits for is in the spool. */
+  written: boolean
+  done(all: boolean): void
+}
+
 const RESTART_MS = [1000, 30_000] as const
 const STOP_MS = 2000
 
@@ -49,8 +57,9 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
   const directories = new Set<string>()
   // Those of dead processes, which a runner that comes after the one that took them over must be told.
   const adopted = new Set<string>()
-  const draining = new Map<number, (all: boolean) => void>()
+  const draining = new Map<number, Drain>()
   let runner: Runner | undefined
+  let starting: Promise<void> | undefined
   let begun = false
   let ended = false
   let drains = 0
@@ -68,8 +77,15 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
     atEndOfTurn(() => void start())
   }
 
-  async function start(): Promise<void> {
-    if (ended || isExiting()) return
+  function start(): Promise<void> {
+    starting ??= launch().finally(() => {
+      starting = undefined
+    })
+    return starting
+  }
+
+  async function launch(): Promise<void> {
+    if (runner !== undefined || ended || isExiting()) return
     const { line, timeKey } = host.note()
     const orders: ShipOrders = {
       kind: 'ship',
@@ -86,8 +102,9 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
     }
     try {
       runner = file === undefined ? await startHere(orders) : startThread(file, orders)
-      if (ended) runner.order({ kind: 'stop', waitMs: 0 })
       for (const subdirectory of directories) runner.order({ kind: 'directory', subdirectory })
+      for (const [id, drain] of draining) ask(id, drain)
+      if (ended) runner.order({ kind: 'stop', waitMs: 0 })
     } catch (error) {
       host.onProblem(
         'thread',
@@ -110,12 +127,13 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
       const env = workerData.destination.format === 'cloudwatch' ? process.env : {}
       const worker: Worker = new Worker(path, { name: 'spoor-ship', workerData, execArgv: [], env })
       let crash: Error | undefined
-      worker.unref()
       worker.on('message', hear)
       worker.on('error', (error: Error) => {
         crash = error
       })
       worker.on('exit', (code) => died(crash ?? new Error(`it ended with code ${code}`)))
+      // Behind the listeners: one for messages would take it back.
+      worker.unref()
       return {
         order: (order) => worker.postMessage(order),
         kill: () => void worker.terminate(),
@@ -163,8 +181,12 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
       )
   }
 
+  function ask(id: number, { written, waitMs }: Drain): void {
+    if (written) runner?.order({ kind: 'drain', id, waitMs })
+  }
+
   function drained(id: number, all: boolean): void {
-    draining.get(id)?.(all)
+    draining.get(id)?.done(all)
     draining.delete(id)
   }
 
@@ -177,23 +199,28 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
     },
     drain(written, waitMs) {
       const id = drains++
+      begin()
       return new Promise((resolve) => {
         // Holds the process: somebody waits for it.
         const patience = after(waitMs, () => drained(id, false))
-        draining.set(id, (all) => {
-          clearTimeout(patience)
-          resolve(all)
-        })
-        if (runner === undefined) begin()
-        const ask = (): void => {
-          if (!draining.has(id)) return
-          if (runner === undefined) after(5, ask)
-          else runner.order({ kind: 'drain', id, waitMs })
+        const drain: Drain = {
+          waitMs,
+          written: false,
+          done(all) {
+            clearTimeout(patience)
+            resolve(all)
+          },
         }
-        void written.then(ask)
+        draining.set(id, drain)
+        void written.then(() => {
+          drain.written = true
+          if (draining.has(id)) ask(id, drain)
+        })
       })
     },
     async end(waitMs) {
+      // What was written in this very turn is waited for too.
+      if (begun && waitMs > 0) await start()
       ended = true
       if (runner === undefined) return
       const ending = runner
