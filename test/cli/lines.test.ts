@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { levelName } from '../../src/cli/ship/known-names.ts'
 import { foreignLines, withTime } from '../../src/cli/ship/lines.ts'
@@ -193,6 +195,18 @@ describe('text', () => {
     expect(text('else')).toMatchObject({ record: { msg: 'else' }, plain: true })
     expect(text('{"msg":"JSON all the same"}')).toMatchObject({
       record: { msg: 'JSON all the same' },
+      plain: false,
+    })
+  })
+
+  it('is taken apart by the pattern of docs/ship.md', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/ship.md'), 'utf8')
+    const [, pattern = ''] = /--pattern '([^']+)'/.exec(page) ?? []
+    const text = foreignLines({ pattern: new RegExp(pattern), now: () => NOW })
+    const line = '10.0.0.7 - frank [21/Nov/2026:14:00:00 +0000] "GET /a HTTP/1.1" 404 153 "-" "curl/8"'
+    expect(text(line)).toMatchObject({
+      record: { remote_address: '10.0.0.7', msg: 'GET /a HTTP/1.1', status: '404' },
+      timeMs: MS - 123,
       plain: false,
     })
   })

@@ -61,6 +61,16 @@ describe('logs that are named', () => {
     expect(found(join(directory, 'no'), ['a*'])).toEqual({ logs: [], missing: [], unreadable: [] })
   })
 
+  it('may be a directory that comes later', () => {
+    const directory = temporaryDirectory()
+    const wanted = wantedOf(join(directory, 'logs'))
+    expect(findLogs([wanted], NONE)).toMatchObject({ logs: [], missing: [join(directory, 'logs')] })
+    mkdirSync(join(directory, 'logs'))
+    writeFileSync(join(directory, 'logs/app.log'), '')
+    writeFileSync(join(directory, 'logs/app.txt'), '')
+    expect(findLogs([wanted], NONE)).toMatchObject({ logs: [join(directory, 'logs/app.log')], missing: [] })
+  })
+
   it('may have a * and anything else in the last part alone', () => {
     const directory = directoryWith('a[1].log', 'a1.log')
     expect(found(directory, ['a[1]*']).logs).toEqual(['a[1].log'])

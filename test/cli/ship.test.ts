@@ -8,6 +8,7 @@ import {
   renameSync,
   truncateSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
@@ -262,6 +263,26 @@ describe('spoor ship', () => {
     expect(numbersOf(sink.records)).toEqual(range(0, 10))
   })
 
+  it('ships many logs at once, those that have stood still for long too, and these again when they grow', async () => {
+    const sink = await startSink()
+    const directory = temporaryDirectory()
+    const paths = range(0, 150).map((n) => join(directory, `${n}.log`))
+    const old = new Date(Date.now() - 3_600_000)
+    for (const [n, path] of paths.entries()) {
+      writeFileSync(path, lines(n * 10, n * 10 + 5))
+      if (n % 2 === 0) utimesSync(path, old, old)
+    }
+    const command = shipTo(sink, [directory])
+    await sink.until(() => sink.records.length >= 750)
+    for (const [n, path] of paths.entries()) appendFileSync(path, lines(n * 10 + 5, n * 10 + 10))
+    await sink.until(() => sink.records.length >= 1500)
+    expect(numbersOf(sink.records).sort((a, b) => a - b)).toEqual(range(0, 1500))
+    command.child.kill('SIGTERM')
+    expect(await command.ended).toBe(0)
+    expect(await once(sink, [directory])).toBe(0)
+    expect(sink.records).toHaveLength(1500)
+  })
+
   it('ships to two destinations without one knowing of the other', async () => {
     const [one, two] = [await startSink(), await startSink()]
     const { log } = place(lines(0, 5))
@@ -292,16 +313,17 @@ describe('switched off', () => {
 describe('the environment', () => {
   it('says what the command line leaves out', async () => {
     const sink = await startSink()
-    const { log } = place(lines(0, 1))
+    const { log } = place(`{"level":20,"n":-1}\n${lines(0, 1)}`)
     const env = {
       LOG_HTTP_URL: sink.url,
       LOG_HTTP_TOKEN: 'env-token',
       LOG_HTTP_HEADERS: 'x-team=shop',
       LOG_LABELS: 'module=store',
+      LOG_HTTP_LEVEL: 'info',
     }
     expect(await ship([log, '--once'], env).ended).toBe(0)
     expect(sink.requests[0]?.headers).toMatchObject({ authorization: 'Bearer env-token', 'x-team': 'shop' })
-    expect(sink.records[0]).toMatchObject({ module: 'store' })
+    expect(sink.records).toMatchObject([{ n: 0, module: 'store' }])
   })
 
   it('keeps a token that was meant for another address', async () => {

@@ -24,7 +24,7 @@ export interface Found {
   readonly unreadable: readonly string[]
 }
 
-const LOG = '.log'
+const isLogName = (name: string): boolean => name.endsWith('.log')
 const COMPRESSIONS = Object.values(COMPRESSED)
 
 /**
@@ -35,8 +35,7 @@ const COMPRESSIONS = Object.values(COMPRESSED)
 export function wantedOf(text: string): Wanted {
   const path = resolve(text)
   const stats = statOf(path)
-  if (stats?.isDirectory() === true)
-    return { text, directory: path, name: '', matches: (name) => name.endsWith(LOG) }
+  if (stats?.isDirectory() === true) return { text, directory: path, name: '', matches: isLogName }
   const wanted = { text, directory: dirname(path), name: basename(path) }
   if (stats !== undefined || !path.includes('*')) return { ...wanted, matches: undefined }
   if (wanted.directory.includes('*'))
@@ -66,10 +65,14 @@ export function findLogs(all: readonly Wanted[], known: { has(path: string): boo
     else if (isNamed || stats.isFile()) logs.add(path)
   }
   for (const { directory, name, matches } of all) {
-    if (matches === undefined) add(join(directory, name), true)
+    const path = join(directory, name)
+    // A directory may have come since it was named.
+    const isDirectory = matches === undefined && statOf(path)?.isDirectory() === true
+    if (matches === undefined && !isDirectory) add(path, true)
     else
-      for (const one of namesIn(directory))
-        if (!one.startsWith('.') && matches(one)) add(join(directory, one), false)
+      for (const one of namesIn(isDirectory ? path : directory))
+        if (!one.startsWith('.') && (matches ?? isLogName)(one))
+          add(join(isDirectory ? path : directory, one), false)
   }
   return { logs: [...logs].sort(), missing, unreadable }
 }
