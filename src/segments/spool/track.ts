@@ -93,8 +93,9 @@ export function createTrack({ shelf, maxLine, skipped, isOver }: TrackOptions): 
     try {
       return await from.fill()
     } catch (error) {
+      // Opened anew in any case: what an NFS server has forgotten (ESTALE) is never found again by an open file.
+      await leave(PASSING.has(codeOf(error)) ? position() : { seq: from.seq + 1, offset: 0 })
       await passOver(from.seq, error as Error)
-      await leave({ seq: from.seq + 1, offset: 0 })
       return undefined
     }
   }

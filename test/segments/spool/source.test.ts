@@ -416,26 +416,43 @@ describe('files that are not as they should be', () => {
     expect(readdirSync(home)).toEqual([`${segmentName(2)}.unreadable`])
   })
 
-  it('sets a segment aside that can not be read to its end, with what was given of it', async () => {
-    const home = written(linesOf(0, 3), linesOf(3, 3), linesOf(6, 3))
-    const { source, numbers, codes } = readingOf(home, { finished: true })
-    const [first] = await source.read(1e6, 1)
+  /** The file that is read next can't be, from then on. */
+  async function breakReading(home: string, code: string): Promise<void> {
     const handle = await fs.open(join(home, 'about.json'))
-    const proto = Object.getPrototypeOf(handle) as { read: unknown }
+    const proto = Object.getPrototypeOf(handle) as { read: (...args: unknown[]) => unknown }
     await handle.close()
     const { read } = proto
     onTestFinished(() => {
       proto.read = read
     })
-    proto.read = async () => {
-      // The rest of the first was read already, so this is its end.
-      proto.read = read
-      throw failure('EIO')
+    let broken: unknown
+    proto.read = async function (this: unknown, ...args: unknown[]) {
+      broken ??= this
+      if (broken === this) throw failure(code)
+      return Reflect.apply(read, this, args)
     }
+  }
+
+  it('sets a segment aside that can not be read to its end, and gives what was read of it', async () => {
+    const home = written(linesOf(0, 3), linesOf(3, 3), linesOf(6, 3))
+    const { source, numbers, codes } = readingOf(home, { finished: true })
+    const [first] = await source.read(1e6, 1)
+    // All its lines were read with the first; it is at its end.
+    await breakReading(home, 'EIO')
     expect(await numbers()).toEqual(upTo(8, 1))
     expect(codes()).toEqual(['unreadable'])
     await source.commit(first?.place as { seq: number; offset: number })
     expect(readdirSync(home)).toContain(`${segmentName(1)}.unreadable`)
+  })
+
+  it('opens a segment again that its server has forgotten', async () => {
+    const home = written(linesOf(0, 3), linesOf(3, 3))
+    const { source, numbers, codes } = readingOf(home, { finished: true })
+    await source.read(1e6, 1)
+    await breakReading(home, 'ESTALE')
+    expect(await numbers()).toEqual(upTo(5, 1))
+    expect(codes()).toEqual(['unreadable'])
+    expect(segmentsIn(home)).toEqual([1, 2])
   })
 
   it.each(['readdir', 'open'] as const)(
@@ -492,7 +509,7 @@ describe('files that are not as they should be', () => {
       fsync: 'never',
       onProblem: () => {},
     } as const
-    expect(() => createSpoolSource({ ...options, subdirectory: '/tmp/x' })).toThrow(TypeError)
+    expect(() => createSpoolSource({ ...options, subdirectory: '/spool/loki' })).toThrow(TypeError)
   })
 })
 
