@@ -7,17 +7,19 @@ import { fileURLToPath } from 'node:url'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 
-/** Starts bench/`script`; its stdout goes to `stdout` where one is given, else nowhere. */
-export function start(script, args, { stdout, execArgv = [] } = {}) {
+/** Starts bench/`script`; its stdout goes to `stdout` where one is given, else nowhere; its stderr to ours or `stderr`. */
+export function start(script, args, { stdout, stderr, execArgv = [] } = {}) {
   const out = openSync(stdout ?? '/dev/null', 'a')
+  const err = stderr === undefined ? 'inherit' : openSync(stderr, 'a')
   const child = fork(here(script), args.map(String), {
-    stdio: ['ignore', out, 'inherit', 'ipc'],
+    stdio: ['ignore', out, err, 'ipc'],
     execArgv,
     cwd: here('.'),
     // A terminal's or a service's settings are not part of what is compared.
     env: { PATH: process.env.PATH, NODE_ENV: 'production' },
   })
   closeSync(out)
+  if (err !== 'inherit') closeSync(err)
   return child
 }
 

@@ -5,6 +5,8 @@ import { createRequire } from 'node:module'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
 import { cases } from './cases.js'
 import { median, spread } from './figures.js'
+import { shipTables } from './ship-report.js'
+import { countedTable, keyTable, number, range, table } from './tables.js'
 import { targets } from './targets.js'
 
 const require = createRequire(import.meta.url)
@@ -23,6 +25,10 @@ const PACKAGES = [
   '@logtape/file',
   'tslog',
   'log4js',
+  'pino-loki',
+  'winston-loki',
+  'pino-elasticsearch',
+  'pino-opentelemetry-transport',
   '@opentelemetry/sdk-trace-node',
 ]
 
@@ -47,21 +53,6 @@ export function machine() {
     packages: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
     load: loadavg().map((one) => Number(one.toFixed(2))),
   }
-}
-
-const digits = (value) => (Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2)
-const number = (value) =>
-  value.toLocaleString('en', { minimumFractionDigits: digits(value), maximumFractionDigits: digits(value) })
-const range = ({ min, max }) => `${number(min)} – ${number(max)}`
-
-/** A Markdown table whose columns line up, so that a terminal shows it as it is. */
-function table(head, rows) {
-  const all = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column].length)))
-  const line = (row) =>
-    `| ${row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join(' | ')} |`
-  const rule = `|${widths.map((width, column) => (column ? `${'-'.repeat(width + 1)}:` : '-'.repeat(width + 2))).join('|')}|`
-  return [line(head), rule, ...rows.map(line)].join('\n')
 }
 
 function targetTable(list) {
@@ -90,32 +81,6 @@ function caseTable(name, results) {
     ])
   const head = [cases[name].title, 'ns', 'spread', 'CPU ns', 'x spoor', '']
   return table(head, rows)
-}
-
-const rowsOf = (results, keys) =>
-  Object.entries(results).map(([name, of]) => [
-    name,
-    ...keys.flatMap(([key, , scale = 1]) => {
-      const value = spread(of[key].map((one) => one / scale))
-      return [number(value.median), range(value)]
-    }),
-  ])
-
-const keyTable = (title, results, keys) =>
-  table([title, ...keys.flatMap(([, label]) => [label, 'spread'])], rowsOf(results, keys))
-
-// In one word when all is there: what is wrong is what has to be seen.
-function remark({ lost = [], doubled, broken }) {
-  const sum = (values) => values.reduce((all, one) => all + one, 0)
-  const wrong = Object.entries({ lost, doubled, broken }).filter(([, values]) => sum(values) > 0)
-  return wrong.map(([what, values]) => `${sum(values).toLocaleString('en')} ${what}`).join(', ') || 'whole'
-}
-
-/** As `keyTable`, and what was lost, doubled or broken in all rounds. */
-function countedTable(title, results, keys) {
-  const remarks = Object.values(results).map((of) => [remark(of)])
-  const rows = rowsOf(results, keys).map((row, i) => [...row, ...remarks[i]])
-  return table([title, ...keys.flatMap(([, label]) => [label, 'spread']), ''], rows)
 }
 
 const PACE = [
@@ -153,7 +118,7 @@ function filesTables({ records, exitRecords, megabytes, plain, gzip, delayPlain,
 }
 
 function text({ date, mode, machine: m, ...results }, list) {
-  const { records = {}, http, imports, files } = results
+  const { records = {}, http, imports, files, ship } = results
   const versions = Object.entries(m.packages).map(([name, version]) => `${name} ${version}`)
   const part = (title, body) => body && `## ${title}\n\n${body}`
   return [
@@ -189,6 +154,7 @@ function text({ date, mode, machine: m, ...results }, list) {
         ]),
     ),
     part('Files that rotate', files && filesTables(files)),
+    part('Shipping', ship && shipTables(ship)),
   ]
     .filter(Boolean)
     .join('\n\n')

@@ -3,6 +3,7 @@
 
 import { BARE } from './contenders.js'
 import { median, ratio, spread } from './figures.js'
+import { shipTargets } from './ship-targets.js'
 
 const of = (records, name, contender, key = 'ns') => records[name]?.[contender]?.[key]
 
@@ -205,8 +206,14 @@ function delayTargets({ delayPlain, delayGzip }) {
 }
 
 /** [{ what, value: { median, min, max }, cpu?, limit?, better, met?, note? }]; `cpu` is the same by CPU time. */
-export function targets({ records = {}, http = {}, imports = {}, files = {} }) {
-  return [...recordTargets(records), ...httpTargets(http), ...importTargets(imports), ...filesTargets(files)]
+export function targets({ records = {}, http = {}, imports = {}, files = {}, ship = {} }) {
+  return [
+    ...recordTargets(records),
+    ...httpTargets(http),
+    ...importTargets(imports),
+    ...filesTargets(files),
+    ...shipTargets(ship),
+  ]
     .filter(Boolean)
     .map((one) => {
       if (one.limit === undefined) return one
