@@ -36,7 +36,8 @@ const steps = [
   ["pino's tests on pino", 'node', ['scripts/pino-tests.js', '--target', 'pino']],
   ["pino's tests on spoor", 'node', ['scripts/pino-tests.js']],
   ['examples', 'node', ['scripts/examples.js']],
-  ['nodes', 'node', ['scripts/nodes.js', ...quick]],
+  // All tests on three or four versions.
+  ['nodes', 'node', ['scripts/nodes.js', ...quick], 3600],
   ['bench', 'npm', ['run', 'bench', '--', ...quick]],
 ]
 
