@@ -73,6 +73,7 @@ export function createIntake(options: IntakeOptions): Intake {
   // What the running read may bring.
   let asked = { bytes: 0, count: 0 }
   let idle = false
+  let poked = false
   let waiting = false
   let known = false
   let emptySerial = 0
@@ -100,7 +101,8 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function nothingThere(serial: number): void {
     emptySerial = serial
-    idle = true
+    // A poke may tell of what came behind a read that was under way.
+    idle = !poked
     if (waiting || source.ended) return
     waiting = true
     const woken = (): void => {
@@ -129,6 +131,7 @@ export function createIntake(options: IntakeOptions): Intake {
 
   function poke(): void {
     idle = false
+    poked = true
   }
 
   async function commitAll(): Promise<void> {
@@ -160,6 +163,7 @@ export function createIntake(options: IntakeOptions): Intake {
     },
     read(bytes, count, serial) {
       reading = true
+      poked = false
       asked = { bytes, count }
       void readNow(serial)
     },

@@ -107,6 +107,20 @@ describe('dead letters', () => {
     expect(lines().length + lines(`${path}.1`).length + letters.dropped).toBe(100)
   })
 
+  it('keep to it when several batches are refused at once', async () => {
+    const { path, letters, lines } = lettersAt(undefined, { maxBytes: 4000 })
+    const added = await Promise.all(many('r', 60).map((record) => letters.add([of(record)])))
+    expect(added).toEqual(Array(60).fill(1))
+    for (const file of [path, `${path}.1`]) expect(statSync(file).size).toBeLessThanOrEqual(2000)
+    const kept = [...lines(`${path}.1`), ...lines()].map(({ id }) => id)
+    expect(kept).toEqual(
+      many('r', 60)
+        .slice(-kept.length)
+        .map(({ id }) => id),
+    )
+    expect(kept.length + letters.dropped).toBe(60)
+  })
+
   it('have one that is larger than the quota alone', async () => {
     const { path, letters, lines } = lettersAt(undefined, { maxBytes: 1000 })
     await letters.add([of(shipped('a')), of(shipped('huge', { pad: 5000 })), of(shipped('b'))])

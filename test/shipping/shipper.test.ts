@@ -340,6 +340,32 @@ describe('poke', () => {
   })
 })
 
+it('waits once for a source, however often it is poked', async () => {
+  const { shipper, clock, source } = rig(scripted())
+  const spool = source('spool')
+  let waits = 0
+  const reads: number[] = []
+  const { read, wait } = spool
+  Object.assign(spool, {
+    read(bytes: number, count: number) {
+      reads.push(clock.monotonic())
+      return read(bytes, count)
+    },
+    async wait(ms: number) {
+      waits++
+      await wait(ms)
+      waits--
+    },
+  })
+  void shipper.add(spool)
+  for (let i = 0; i < 10; i++) {
+    shipper.poke()
+    await turn()
+  }
+  expect(reads).toHaveLength(11)
+  expect(waits).toBe(1)
+})
+
 describe('idle', () => {
   it('sends at once what there is, and resolves when it is done with and noted', async () => {
     const to = scripted({ script: [{ kind: 'retry', reason: 'busy' }] })
@@ -397,6 +423,24 @@ describe('stop', () => {
     await ended
     expect(to.stored).toHaveLength(3)
     expect([spool.committed, spool.closed, to.closed]).toEqual([3, true, true])
+  })
+
+  it('waits until what is delivered is noted', async () => {
+    const to = scripted()
+    const { shipper, clock, source } = rig(to)
+    const spool = source('spool', many('r', 3))
+    const release = spool.stall()
+    void shipper.add(spool)
+    await clock.advance(1000)
+    let stopped = false
+    void shipper.stop(0).then(() => {
+      stopped = true
+    })
+    await turn()
+    expect([to.stored.length, spool.closed, stopped]).toEqual([3, false, false])
+    release()
+    await turn()
+    expect([spool.committed, spool.closed, stopped]).toEqual([3, true, true])
   })
 
   it('ends what hangs, and commits nothing of it', async () => {
