@@ -16,7 +16,8 @@ export function visible(text: string): string {
 
 const SHOWN = 60
 const SECRET_NAME = /pass|secret|token|api[-_]?key|private[-_]?key|auth|credential|cookie|headers?/i
-const URL_CREDENTIALS = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i
+const ADDRESS = /^[a-z][a-z0-9+.-]*:\/\//i
+const ADDRESS_NAME = /url/i
 
 /**
  * How an error message shows a value: short, with what is invisible made visible, without credentials in an
@@ -25,13 +26,19 @@ const URL_CREDENTIALS = /^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i
 export function describeValue(name: string, value: unknown): string {
   if (value !== undefined && SECRET_NAME.test(name)) return '[hidden]'
   if (typeof value === 'string') {
-    const plain = visible(value.slice(0, 4 * SHOWN).replace(URL_CREDENTIALS, '$1[hidden]@'))
+    const plain = visible(withoutCredentials(name, value.slice(0, 4 * SHOWN)))
     return plain.length > SHOWN ? `"${plain.slice(0, SHOWN)}…"` : `"${plain}"`
   }
   if (typeof value === 'number' || typeof value === 'boolean' || value == null) return String(value)
   if (typeof value === 'bigint') return 'a bigint'
   if (typeof value === 'object') return isArray(value) ? 'an array' : 'an object'
   return `a ${typeof value}`
+}
+
+/** What is wrong may be how the password is written, so where it ends is not known: up to the last '@'. */
+function withoutCredentials(name: string, value: string): string {
+  if (!ADDRESS.test(value) && !ADDRESS_NAME.test(name)) return value
+  return value.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, '$1[hidden]@').replace(/([?#]).+$/s, '$1[hidden]')
 }
 
 function isArray(value: object): boolean {

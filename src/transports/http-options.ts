@@ -285,11 +285,12 @@ function pemOf(option: string, value: string | undefined): string | undefined {
   try {
     return readFileSync(value, 'utf8')
   } catch (error) {
+    // Not the value, nor the message that repeats it: it may be a key without its first line.
     throw optionError({
       option: `httpTransport({ ${option} })`,
-      value,
+      value: '[hidden]',
       expected: 'PEM, or the path of a file of it',
-      instead: `It could not be read: ${(error as Error).message}.`,
+      instead: `As a file it could not be read (${(error as NodeJS.ErrnoException).code}).`,
     })
   }
 }

@@ -123,6 +123,10 @@ it('never shows the password in an address, nor control characters, nor much', (
   expect(failure({ rotate: 'https://me:hunter2@example.com/x' }).message).toContain(
     '"https://[hidden]@example',
   )
+  // Also where it is the password that is wrong, and what may stand behind a '?'.
+  expect(failure({ rotate: 'https://me:hun/ter2@example.com/x?key=abc' }).message).toContain(
+    '"https://[hidden]@example.com/x?[hidden]"',
+  )
   expect(failure({ rotate: '\u001b[2J\u202e' }).message).toContain('"\\x1b[2J\\u202e"')
   expect(failure({ rotate: 'x'.repeat(100_000) }).message.length).toBeLessThan(200)
 })

@@ -83,7 +83,12 @@ function secretsOf(texts: readonly (string | undefined)[], headers: Access['head
     .filter(([name]) => SECRET_NAME.test(name))
     .flatMap(([, value]) => [value, value.slice(value.indexOf(' ') + 1)])
   const all = [...texts, ...values].filter((text) => text !== undefined && text.length >= SHORTEST_SECRET)
-  return [...new Set(all as string[])].sort((a, b) => b.length - a.length)
+  return [...new Set((all as string[]).flatMap(spellings))].sort((a, b) => b.length - a.length)
+}
+
+/** How a secret may stand in an answer that repeats it: a reason is cut, and half of one would be known by nobody. */
+function spellings(secret: string): string[] {
+  return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
 }
 
 function hidden(answer: Answer, secrets: readonly string[]): Answer {
