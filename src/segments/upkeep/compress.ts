@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { promises as fs } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
-import { compressor, compressPiece, decompressor } from '../compression.ts'
+import { compressor, decompressor, type PieceCompressor, pieceCompressor } from '../compression.ts'
 import { makeDurable, openNew } from '../durable.ts'
 import { COMPRESSED, type Compression, movingName, parseDoneName, temporaryName } from '../names.ts'
 import { after } from '../timers.ts'
@@ -33,9 +33,9 @@ export type CompressResult =
   | { readonly outcome: 'failed'; readonly code: string; readonly message: string }
 
 const CHUNK = 256 * 1024
-// Some 5 ms of work and a pause: the service's thread gets the caches and the memory to itself in between.
-const PIECE = 128 * 1024
-const PAUSE_MS = 2
+// After each piece. A thread that wakes waits for the end of the piece even of a thread of the lowest priority, where
+// the kernel has put both on one core.
+const PAUSE_MS = 1
 const PERMISSIONS = 0o777
 // A link, a socket or a device, a FIFO or a directory.
 const IRREGULAR = new Set(['ELOOP', 'ENXIO', 'irregular'])
@@ -101,12 +101,15 @@ async function compressOpen(
   }
 }
 
-function pieces(format: Compression) {
+function inPieces(compressor: PieceCompressor, signal: AbortSignal | undefined) {
   return async function* (chunks: AsyncIterable<Buffer>) {
     for await (const piece of chunks) {
-      yield compressPiece(format, piece)
+      // The pipeline stops streams, and no generators.
+      signal?.throwIfAborted()
+      yield compressor.next(piece)
       await new Promise((resolve) => after(PAUSE_MS, () => resolve(undefined)))
     }
+    yield compressor.end()
   }
 }
 
@@ -117,9 +120,10 @@ async function writeCopy(
   signal: AbortSignal | undefined,
   blocking: boolean,
 ): Promise<void> {
+  const byPieces = blocking ? pieceCompressor(job.format) : undefined
   await builtin('node:stream/promises').pipeline(
-    read(source, 0, job.size, blocking ? PIECE : CHUNK),
-    blocking ? pieces(job.format) : compressor(job.format, CHUNK),
+    read(source, 0, job.size, byPieces?.pieceSize ?? CHUNK),
+    byPieces === undefined ? compressor(job.format, CHUNK) : inPieces(byPieces, signal),
     async (compressed: AsyncIterable<Buffer>) => {
       for await (const chunk of compressed) await copy.writeFile(chunk)
     },
