@@ -272,6 +272,20 @@ describe('several batches in flight', () => {
     expect(to.requests).toHaveLength(first + 6)
   })
 
+  it('are fewer after the destination had too much of them', async () => {
+    const rigged = held(100)
+    const { answers, clock, shipper, to } = rigged
+    await warmUp(rigged)
+    to.script.push({ kind: 'retry', reason: '429: slow down' })
+    answers.shift()?.()
+    await clock.advance(600)
+    for (let i = 0; i < 3; i++) {
+      for (const answer of answers.splice(0)) answer()
+      await clock.advance(0)
+    }
+    expect(shipper.stats()).toMatchObject({ state: 'healthy', limit: 2 })
+  })
+
   it('are one again while the destination fails, and share one pause', async () => {
     const rigged = held(100)
     const { answers, clock, to, shipper } = rigged
