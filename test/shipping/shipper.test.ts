@@ -278,10 +278,12 @@ describe('several batches in flight', () => {
     await warmUp(rigged)
     to.script.push({ kind: 'retry', reason: '429: slow down' })
     answers.shift()?.()
-    await clock.advance(600)
-    for (let i = 0; i < 3; i++) {
+    // The others are as fast as ever, and so is the next try.
+    for (const ms of [10, 500, 10]) {
+      await clock.advance(ms)
       for (const answer of answers.splice(0)) answer()
       await clock.advance(0)
+      if (shipper.stats().state === 'healthy') break
     }
     expect(shipper.stats()).toMatchObject({ state: 'healthy', limit: 2 })
   })
