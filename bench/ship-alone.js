@@ -38,7 +38,7 @@ async function latency(folder, server, { perSecond, ms }, round) {
     await contender.ask({ kind: 'pace', perSecond })
     await sleep(WARM_MS + ms)
     const { sent } = await contender.ask({ kind: 'rest' })
-    await arrived(watch, { count: sent, quietMs: quietOf(spec) })
+    await arrived(watch, { count: () => sent, quietMs: quietOf(spec) })
     const { times } = await contender.ask({ kind: 'times' })
     const warm = (WARM_MS * perSecond) / 1000
     const took = times.flatMap((at, id) => (id < warm || ackAt[id] === undefined ? [] : [ackAt[id] - at]))
@@ -146,7 +146,7 @@ async function backlog(folder, server, spec, records, limit) {
     await contender.ask({ kind: 'burst', records })
     await proxy.accept()
     const first = await firstYes(watch)
-    const { until } = await arrived(watch, { count: records, quietMs: quietOf(spec) })
+    const { until } = await arrived(watch, { count: () => records, quietMs: quietOf(spec) })
     const last = await watch.look()
     const seconds = (until - first.at) / 1000
     const { peak } = await contender.ask({ kind: 'usage' })

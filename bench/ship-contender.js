@@ -49,7 +49,7 @@ const LONGEST_MS = 120_000
 const SETTLED_MS = 700
 
 /**
- * Polls until `count` records are there, or nothing has come for `quietMs`, at most two minutes. Gives when the last
+ * Polls until `count()` records are there, or nothing has come for `quietMs`, at most two minutes. Gives when the last
  * came (epoch ms, within the poll's 100 ms) and all that was seen: [{ at, count }].
  */
 export async function arrived(watch, { count, quietMs }) {
@@ -66,7 +66,7 @@ export async function arrived(watch, { count, quietMs }) {
       seen.push({ at: since, count: look.count })
     }
     const quiet = Date.now() - since
-    const complete = look.count >= count && quiet >= SETTLED_MS
+    const complete = look.count >= count() && quiet >= SETTLED_MS
     if (complete || quiet >= quietMs || Date.now() - begun > LONGEST_MS) return { until: since, seen }
     await sleep(POLL_MS)
   }

@@ -48,6 +48,8 @@ async function pinoTo(target, options, scoped) {
   const { once } = await import('node:events')
   const { default: pino } = await import('pino')
   const transport = pino.transport({ target, options })
+  // Or what pino-elasticsearch says in an outage ends the service.
+  transport.on('error', (error) => console.error(error.message))
   // Its object is written to by pino: a new one for each record.
   const mixin = () => {
     const { request_id, user_id, trace_id, span_id } = scopes.getStore()

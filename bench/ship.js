@@ -34,10 +34,10 @@ async function flood(folder, server, spec, { warm: most, records }) {
     const watch = spec.library === FILE ? fileWatch(contender) : await server.watch(spec.run)
     const quietMs = quietOf(spec)
     await contender.ask({ kind: 'burst', records: warm })
-    await arrived(watch, { count: warm, quietMs })
+    await arrived(watch, { count: () => warm, quietMs })
     const before = await contender.ask({ kind: 'usage' })
     const { from, ms, inCalls } = await contender.ask({ kind: 'burst', records })
-    const { until } = await arrived(watch, { count: warm + records, quietMs })
+    const { until } = await arrived(watch, { count: () => warm + records, quietMs })
     const { main, cpu, peak } = await contender.ask({ kind: 'usage' })
     const { found, lost, doubled } = tally(await watch.ids(), warm, warm + records)
     return {
@@ -79,16 +79,15 @@ async function outage(folder, server, spec, sizes) {
     const down = await ask({ kind: 'phase' })
     const opened = Date.now()
     await proxy.accept()
-    const ending = sleep(sizes.afterMs).then(() => ask({ kind: 'rest' }))
-    // Whatever its own count of them.
-    const count = down.sent + (sizes.afterMs * sizes.perSecond) / 1000
-    const during = arrived(watch, { count: Math.floor(count * 0.99), quietMs: quietMs + sizes.afterMs })
-    const { sent } = await ending
-    const { seen } = await during
-    const rest = await arrived(watch, { count: sent, quietMs })
+    let sent = Number.POSITIVE_INFINITY
+    const ending = sleep(sizes.afterMs).then(async () => {
+      sent = (await ask({ kind: 'rest' })).sent
+    })
+    const { seen } = await arrived(watch, { count: () => sent, quietMs: quietMs + sizes.afterMs })
+    await ending
     const { peak } = await ask({ kind: 'usage' })
     const { lost, doubled } = tally(await watch.ids(), 0, sent)
-    const caughtUp = since(opened, [...seen, ...rest.seen], down.sent - lost)
+    const caughtUp = since(opened, seen, down.sent - lost)
     return { calm, down: { ...down, peak, caughtUp, sent, lost, doubled } }
   } finally {
     await contender.close()

@@ -72,6 +72,16 @@ export function parseLabels(text: string): Parsed<Record<string, string>> {
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
+/** Whether a header may be called that. */
+export function isFieldName(name: string): boolean {
+  return TOKEN.test(name)
+}
+
+/** Whether a header may say that. */
+export function isFieldValue(value: string): boolean {
+  return FIELD_VALUE.test(value)
+}
+
 /** Reads `x-team=shop,x-key=a%20b` into headers by their names in lower case. */
 export function parseHeaders(text: string): Parsed<Record<string, string>> {
   const value: Record<string, string> = Object.create(null)
@@ -80,7 +90,7 @@ export function parseHeaders(text: string): Parsed<Record<string, string>> {
     const at = part.indexOf('=')
     const name = part.slice(0, Math.max(at, 0)).trim().toLowerCase()
     const decoded = decode(part.slice(at + 1).trim())
-    if (decoded !== undefined && TOKEN.test(name) && FIELD_VALUE.test(decoded)) value[name] = decoded
+    if (decoded !== undefined && isFieldName(name) && isFieldValue(decoded)) value[name] = decoded
     // The value may be a secret.
     else wrong.push(name === '' ? 'a part without a name' : `${name}=…`)
   }

@@ -55,6 +55,13 @@ function environmentTransports(settings: Settings): Transport[] {
   if (settings.console) add('LOG_CONSOLE', () => consoleOf(settings))
   if (file !== undefined) add('LOG_FILE', () => fileOf(file, settings))
   if (isShipped(settings)) add('LOG_HTTP_URL', () => httpOf(settings))
+  else if (lacksUrl(settings)) {
+    const { httpFormat } = settings
+    selfLog(
+      'config.LOG_HTTP_FORMAT',
+      `LOG_HTTP_FORMAT=${httpFormat} needs LOG_HTTP_URL: nothing is shipped. Say where to, such as LOG_HTTP_URL=https://logs.example.com.`,
+    )
+  }
   return transports
 }
 
@@ -63,6 +70,10 @@ const FIND_THEMSELVES: readonly (HttpFormat | undefined)[] = ['otlp', 'dash0', '
 
 function isShipped({ http, httpDisabled, httpUrl, httpFormat }: Settings): boolean {
   return http && !httpDisabled && (httpUrl !== undefined || FIND_THEMSELVES.includes(httpFormat))
+}
+
+function lacksUrl({ http, httpDisabled, httpUrl, httpFormat }: Settings): boolean {
+  return http && !httpDisabled && httpUrl === undefined && httpFormat !== undefined
 }
 
 function httpOf(settings: Settings): Transport {

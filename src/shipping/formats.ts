@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { EnvironmentProblem } from '../config/environment.ts'
-import { optionError } from '../config/errors.ts'
+import { optionError, unknownOptionError } from '../config/errors.ts'
 import { HTTP_FORMATS } from '../config/formats.ts'
+import { nearest } from '../config/nearest.ts'
 import type { Destination } from './destination.ts'
 import { cloudwatchDestination } from './destinations/cloudwatch.ts'
 import { fluentdDestination } from './destinations/fluentd.ts'
@@ -37,7 +38,43 @@ export async function destinationOf(orders: DestinationOrders, tell: Tell = () =
       value: orders.format,
       expected: `one of ${HTTP_FORMATS.join(', ')}`,
     })
+  checkOwn(orders)
   return make(orders, tell)
+}
+
+/** The options that each format has of its own, for `options`. */
+const OWN: Readonly<Record<DestinationOrders['format'], readonly string[]>> = {
+  loki: ['metadata'],
+  elasticsearch: ['authorization', 'dataStream', 'ecs'],
+  opensearch: ['authorization', 'dataStream', 'ecs'],
+  otlp: ['asIs', 'compression'],
+  dash0: ['dataset'],
+  datadog: ['source', 'tags'],
+  splunk: ['acknowledged', 'channel', 'source', 'sourcetype', 'pollMs'],
+  ndjson: ['layout', 'contentType', 'compression', 'maxBytes', 'maxCount', 'concurrency'],
+  cloudwatch: ['logGroup', 'logStream', 'createGroup', 'region', 'sdk', 'client', 'maxMessageBytes'],
+  fluentd: [
+    'tag',
+    'sharedKey',
+    'username',
+    'password',
+    'hostname',
+    'gzip',
+    'maxBytes',
+    'maxCount',
+    'concurrency',
+    'tls',
+  ],
+  syslog: ['facility', 'content', 'maxMessageBytes', 'structuredData', 'confirmMs', 'tls'],
+}
+/** Those of httpTransport that a format may be given there too. */
+const COMMON = ['token', 'headers', 'labels', 'tenant', 'index']
+
+function checkOwn({ format, options = {} }: DestinationOrders): void {
+  const known = [...OWN[format], ...COMMON]
+  for (const name of Object.keys(options))
+    if (!known.includes(name))
+      throw unknownOptionError(`httpTransport({ options: { ${name} } })`, known, nearest(name, known))
 }
 
 /** A user's own: a preset goes over HTTP, a destination is one already. */
@@ -87,6 +124,7 @@ function addressOf(url: string | undefined, { format }: DestinationOrders): URL 
     option: 'httpTransport({ url })',
     value: url,
     expected: `the address of ${format === 'ndjson' ? 'where the lines go' : `the ${format} endpoint`}`,
+    instead: format === 'dash0' ? 'DASH0_LOGS_HOST may say it too.' : undefined,
   })
 }
 
@@ -120,8 +158,10 @@ function dash0(orders: DestinationOrders, tell: Tell): Destination {
   return overHttp(dash0Preset(common({ ...orders, token }, orders.url ?? found.url?.href)), orders)
 }
 
-function datadog(orders: DestinationOrders): Destination {
+function datadog(orders: DestinationOrders, tell: Tell): Destination {
   const { DD_SITE: site = 'datadoghq.com', DD_API_KEY: key } = orders.environment
+  if (orders.token === undefined && key === undefined)
+    tell({ variable: 'DD_API_KEY', value: '', accepted: 'an API key, or LOG_HTTP_TOKEN', used: 'none' })
   const url = orders.url ?? `https://http-intake.logs.${site}`
   return overHttp(datadogPreset(common({ ...orders, token: orders.token ?? key }, url)), orders)
 }

@@ -1,10 +1,11 @@
-import { isIP } from 'node:net'
+import { builtin } from '../config/builtin.ts'
 import { optionError } from '../config/errors.ts'
 import { shownAddress } from './credentials.ts'
 
 /** True for hosts that are this machine: 127.0.0.0/8, ::1, localhost and names below it (RFC 6761). */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.toLowerCase().replace(/^\[|\]$/g, '')
+  const { isIP } = builtin('node:net')
   if (isIP(host) === 4) return host.startsWith('127.')
   // As the URL parser writes what was ::ffff:127.0.0.1.
   if (isIP(host) === 6) return host === '::1' || /^::ffff:7f[0-9a-f]{2}:/.test(host)
@@ -24,7 +25,7 @@ export function problemOf(
   return {
     expected: 'an https:// address, since the host is not this machine',
     instead:
-      'Over http anybody on the way reads the records and the token. Write https://, or say allowInsecure: true if the network is trusted.',
+      'Over http anybody on the way reads the records and the token. Write https://, or say allowInsecure: true (LOG_HTTP_INSECURE=on) if the network is trusted.',
   }
 }
 

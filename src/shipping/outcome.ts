@@ -119,14 +119,12 @@ function partlyTaken(sent: Sent, verdict: Verdict & { kind: 'partly' }): Outcome
     else taken.push(entry)
   }
   const left = [...retried, ...entries.slice(part.send)]
-  const rest = restOf(left.length, part)
   return {
     taken,
     refused,
     lost: Math.min(Math.max(verdict.lost ?? 0, 0) || 0, taken.length),
     left,
-    // Those that it asks for and no others: where none was taken it is the same request again.
-    part: retried.length > 0 ? { ...rest, send: retried.length } : rest,
+    part: restOf(left.length, part),
     pause: retried.length > 0 ? 'retry' : 'none',
     reason: verdict.reason,
     afterMs: verdict.afterMs,

@@ -90,7 +90,6 @@ export function createShipper(options: ShipperOptions): Shipper {
     while (again && !stopped) {
       again = false
       removeFinished()
-      pokeForWaiters()
       reading.read()
       send()
       wakeWaiters()
@@ -157,12 +156,6 @@ export function createShipper(options: ShipperOptions): Shipper {
   function nextMs(nowMs: number): number {
     if (health.pausedUntil > nowMs) return health.pausedUntil
     return turns.dueMs(nowMs)
-  }
-
-  /** Who waits for idleness wants a source found empty by a read that began after he asked. */
-  function pokeForWaiters(): void {
-    for (const { since } of waiters)
-      for (const intake of intakes) if (intake.emptySerial > 0 && intake.emptySerial <= since) intake.poke()
   }
 
   function isIdleSince(serial: number): boolean {

@@ -1,11 +1,12 @@
 import { selfLog } from '../config/self-log.ts'
 import type { FileStats } from './file-options.ts'
+import type { HttpStats } from './http-options.ts'
 import type { Transport, TransportHost, TransportStats } from './transport.ts'
 
 /** The counts of every transport. */
 export interface FanoutStats {
   /** By the transport's name; a second one of the same name is `name_2`. */
-  readonly transports: Readonly<Record<string, TransportStats & Partial<FileStats>>>
+  readonly transports: Readonly<Record<string, TransportStats & Partial<FileStats> & Partial<HttpStats>>>
   /** Exceptions that transports threw in spite of the contract. */
   readonly failures: number
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import {
   bytesOf,
   type Check,
@@ -22,7 +22,9 @@ import {
 import { optionError } from '../config/errors.ts'
 import { HTTP_FORMATS, type HttpFormat } from '../config/formats.ts'
 import type { LevelOrSilent } from '../config/levels.ts'
+import { isFieldName, isFieldValue } from '../config/lists.ts'
 import type { Destination } from '../shipping/destination.ts'
+import { problemOf } from '../shipping/http-address.ts'
 import type { DestinationOrders } from '../shipping/orders.ts'
 import type { Preset } from '../shipping/preset.ts'
 import type { ShipperState, ShipperStats } from '../shipping/stats.ts'
@@ -207,6 +209,7 @@ export function httpSettings(options: HttpTransportOptions): HttpSettings {
       expected: isUrl.expected,
       instead: `Formats that find their endpoint in the environment: ${FINDS_ITSELF.join(', ')}.`,
     })
+  checkWayOut(options)
   const name = options.name ?? 'http'
   const spool = options.spoolDir ?? defaultSpool(process.env)
   return {
@@ -245,6 +248,35 @@ export function httpSettings(options: HttpTransportOptions): HttpSettings {
     exitWaitMs: millisecondsOf(options.exitWaitMs ?? 0) ?? 0,
     bufferLimit: bytesOf(options.bufferLimit ?? 8 * MEGABYTE) ?? 0,
   }
+}
+
+/** What would be found out only when the first batch is to go. */
+function checkWayOut({ url, allowInsecure, token, headers, module }: HttpTransportOptions): void {
+  const address = url === undefined ? undefined : String(url)
+  if (address !== undefined && /^https?:/i.test(address)) {
+    const problem = problemOf(address, allowInsecure ?? false)
+    if (problem !== undefined)
+      throw optionError({ option: 'httpTransport({ url })', value: address, ...problem })
+  }
+  if (token !== undefined && !isFieldValue(token))
+    throw optionError({
+      option: 'httpTransport({ token })',
+      value: token,
+      expected: 'a text without line breaks and other control characters',
+    })
+  for (const [header, value] of Object.entries(headers ?? {}))
+    if (!isFieldName(header) || !isFieldValue(value))
+      throw optionError({
+        option: `httpTransport({ headers: { ${header} } })`,
+        value,
+        expected: 'a name and a value that HTTP can carry (RFC 9110)',
+      })
+  if (module !== undefined && !URL.canParse(module) && !isAbsolute(module))
+    throw optionError({
+      option: 'httpTransport({ module })',
+      value: module,
+      expected: "a URL or an absolute path, such as new URL('./my-preset.js', import.meta.url).href",
+    })
 }
 
 function boundOf(value: number | string, read: (value: number | string) => number | undefined): number {

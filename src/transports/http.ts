@@ -113,6 +113,11 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     host.tell?.(WARN, message, fields)
   }
 
+  const delivered = (waitMs: number): Promise<boolean> => shipping.drain(batch.drained(), waitMs)
+  // At the program's own end, when nothing else is left to do. process.exit and an exception wait for nothing.
+  const waitAtEnd = (): void => void delivered(settings.exitWaitMs)
+  if (settings.exitWaitMs > 0) process.once('beforeExit', waitAtEnd)
+
   return {
     name,
     level: levelNumber(settings.level),
@@ -124,23 +129,24 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     write: (line, level) => batch.add(line, level),
     flushSync: () => void batch.flush(),
     flush: () => batch.drained(),
-    delivered: (waitMs) => shipping.drain(batch.drained(), waitMs),
+    delivered,
     async close() {
       if (closed) return
       closed = true
+      process.off('beforeExit', waitAtEnd)
       await batch.close(CLOSE_WAIT_MS)
       writer?.close()
       await shipping.end(settings.exitWaitMs)
     },
     stats(): HttpStats {
-      const { shipper, spoolBytes, dropped } = shipping.stats()
+      const { shipper, spoolBytes, dropped, failure } = shipping.stats()
       return {
         records: batch.records,
         bytes: writer?.bytes ?? 0,
         dropped: batch.dropped + dropped + (shipper?.lost ?? 0),
         buffered: batch.buffered,
-        lastError: shipper?.lastError ?? writer?.error?.message,
-        state: shipper?.state ?? 'starting',
+        lastError: failure ?? shipper?.lastError ?? writer?.error?.message,
+        state: failure === undefined ? (shipper?.state ?? 'starting') : 'held',
         shipper,
         spoolBytes,
         spoolDropped: dropped,

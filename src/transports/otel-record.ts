@@ -1,6 +1,6 @@
 import type { OtelContext } from '../config/otel-api.ts'
 import { instanceOf } from '../shipping/presets/fields.ts'
-import { attributesOf, RESOURCE_NAMES } from '../shipping/presets/otel-names.ts'
+import { attributesOf, putFree, RESOURCE_NAMES } from '../shipping/presets/otel-names.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -14,7 +14,7 @@ export interface OtelLogRecord {
   readonly body: unknown
   readonly attributes: Fields
   /** Left out, not undefined, where there is none: the SDK would take it for one without a span. */
-  readonly context?: OtelContext
+  context?: OtelContext
 }
 
 const TRACE = 1
@@ -73,21 +73,24 @@ export function attributesFor(record: Fields, { scoped, traced, identity, withId
     (scoped && field === 'component') ||
     (traced && TRACE_FIELDS.has(field)) ||
     (Object.hasOwn(identity, field) && identity[field] === record[field])
-  const first = withIdentity ? identityAttributes(identity) : new Map<string, unknown>()
-  const attributes: Record<string, unknown> = {}
-  for (const [key, value] of attributesOf(record, { has }, first)) {
-    attributes[isKept(key) ? key : freeName(key, first)] = keptWhole(value)
+  const attributes = attributesOf(record, { has }, withIdentity ? identityAttributes(identity) : {})
+  for (const key of Object.keys(attributes)) {
+    const value = attributes[key]
+    const isNested = typeof value === 'object' && value !== null
+    if (isKept(key) && !(isNested && !isWhole(value))) continue
+    delete attributes[key]
+    putFree(attributes, isKept(key) ? key : `_${key}`, keptWhole(value))
   }
   return attributes
 }
 
-function identityAttributes(identity: Fields): Map<string, unknown> {
-  const attributes = new Map<string, unknown>()
+function identityAttributes(identity: Fields): Record<string, unknown> {
+  const attributes: Record<string, unknown> = {}
   for (const [field, name] of Object.entries(RESOURCE_NAMES)) {
-    if (identity[field] !== undefined) attributes.set(name, identity[field])
+    if (identity[field] !== undefined) attributes[name] = identity[field]
   }
   const instance = instanceOf(identity)
-  if (instance !== undefined) attributes.set('service.instance.id', instance)
+  if (instance !== undefined) attributes['service.instance.id'] = instance
   return attributes
 }
 
@@ -102,12 +105,14 @@ function isKept(key: string): boolean {
 function keptWhole(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || isWhole(value)) return value
   if (Array.isArray(value)) return value.map(keptWhole)
-  const keys = new Set(Object.keys(value))
-  const entries = Object.entries(value).map(([key, one]) => [
-    isKept(key) && key !== 'constructor' ? key : freeName(key, keys),
-    keptWhole(one),
-  ])
-  return Object.fromEntries(entries)
+  const whole: Record<string, unknown> = {}
+  const aside: string[] = []
+  for (const key of Object.keys(value)) {
+    if (isKept(key) && key !== 'constructor') whole[key] = keptWhole((value as Fields)[key])
+    else aside.push(key)
+  }
+  for (const key of aside) putFree(whole, `_${key}`, keptWhole((value as Fields)[key]))
+  return whole
 }
 
 function isWhole(value: object): boolean {
@@ -117,10 +122,4 @@ function isWhole(value: object): boolean {
     if (typeof one === 'object' && one !== null && !isWhole(one)) return false
   }
   return true
-}
-
-function freeName(name: string, taken: { has(name: string): boolean }): string {
-  let free = `_${name}`
-  while (taken.has(free)) free = `_${free}`
-  return free
 }

@@ -148,7 +148,8 @@ export function otelTransport(options: OtelTransportOptions = {}): OtelTransport
     if (provider === undefined) return false
     try {
       const { context } = placingOf(common)
-      const asked = { severityNumber: severityOf(level), ...(context === undefined ? {} : { context }) }
+      const severityNumber = severityOf(level)
+      const asked = context === undefined ? { severityNumber } : { severityNumber, context }
       if (loggerOf(provider, scopeOf(common)).enabled?.(asked) !== false) return true
     } catch (thrown) {
       failed(thrown, 'when it was asked whether it wants a record; the record is handed over')
@@ -167,15 +168,16 @@ export function otelTransport(options: OtelTransportOptions = {}): OtelTransport
       identity,
       withIdentity: options.identity === true,
     }
-    return {
+    const made: OtelLogRecord = {
       timestamp,
       observedTimestamp: timestamp,
       severityNumber: severityOf(level),
       severityText: String(record.level ?? ''),
       body: record.msg ?? '',
       attributes: attributesFor(record, said),
-      ...(context === undefined ? {} : { context }),
     }
+    if (context !== undefined) made.context = context
+    return made
   }
 
   function writeRecord(record: LogRecord, level: number): void {

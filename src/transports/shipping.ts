@@ -22,7 +22,13 @@ export interface Shipping {
   drain(written: Promise<void>, waitMs: number): Promise<boolean>
   /** The writer has closed. Resolves when it has ended, having waited up to `waitMs` for deliveries. */
   end(waitMs: number): Promise<void>
-  stats(): { shipper: ShipperStats | undefined; spoolBytes: number; dropped: number }
+  /** `failure`: why it could not even begin. */
+  stats(): {
+    shipper: ShipperStats | undefined
+    spoolBytes: number
+    dropped: number
+    failure: string | undefined
+  }
 }
 
 export interface ShippingHost {
@@ -70,6 +76,7 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
   let droppedBefore = 0
   let dropped = 0
   let stopped: (() => void) | undefined
+  let failure: string | undefined
 
   function begin(): void {
     if (begun) return
@@ -174,11 +181,14 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
     else if (report.kind === 'adopted') adopted.add(report.subdirectory)
     else if (report.kind === 'drained') drained(report.id, report.all)
     else if (report.kind === 'stopped') stopped?.()
-    else
-      host.onProblem(
-        'config',
-        `nothing is shipped from ${settings.directory}: ${report.message} Records wait in the spool.`,
-      )
+    else failed(report.message.replace(/^spoor: /, ''))
+  }
+
+  /** It could not begin, and will not before somebody has corrected what it complains of. */
+  function failed(reason: string): void {
+    failure = reason
+    const message = `nothing is shipped from ${settings.directory}: ${reason} Records wait in the spool until that is corrected.`
+    host.onEvent({ code: 'held', message })
   }
 
   function ask(id: number, { written, waitMs }: Drain): void {
@@ -232,7 +242,7 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
       })
       ending.kill()
     },
-    stats: () => ({ shipper, spoolBytes, dropped: droppedBefore + dropped }),
+    stats: () => ({ shipper, spoolBytes, dropped: droppedBefore + dropped, failure }),
   }
 }
 

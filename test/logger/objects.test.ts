@@ -162,6 +162,26 @@ describe('a record as an object', () => {
     expect(log.pair().record.order).toEqual({ id: 1, items: ['a'] })
   })
 
+  it('is bounded as a line is: depth, width, and graphs with shared parts', () => {
+    let deep: unknown = {}
+    for (let i = 0; i < 20_000; i++) deep = i % 2 === 0 ? { deep } : [deep]
+    const wide = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, i]))
+    const full = Object.fromEntries(Object.entries(wide).slice(0, 256))
+    const shared = Array.from({ length: 40 }).reduce<unknown>((inner) => [inner, inner], 'leaf')
+    const many = Array.from({ length: 200 }, () => Array.from({ length: 100 }, () => ({ full })))
+    const cyclic: Record<string, unknown> = { list: [] }
+    ;(cyclic.list as unknown[]).push(cyclic, [cyclic])
+    const log = both()
+    const lists = [new Array(2 ** 20), new Array(256), new Array(257)]
+    const map = new Map([['w', new Map(Object.entries(wide))]])
+    const said = { deep, wide, full, shared, many, cyclic, lists, map, same: [full, full] }
+    const alone = recorderOn('direct')
+    for (const { logger } of [log, alone]) logger.info('x', said)
+    const { record, line } = log.pair()
+    expect(record).toEqual(line)
+    expect(line).toEqual(alone.only())
+  })
+
   it('reads each field once for object and line', () => {
     const log = both()
     let asked = 0

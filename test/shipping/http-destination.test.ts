@@ -217,6 +217,14 @@ describe('an answer', () => {
     })
   })
 
+  it('counts also where the connection breaks behind its first line', async () => {
+    const { url } = await rawServer((socket) => {
+      const refusal = 'HTTP/1.1 413 Too Large\r\nContent-Length: 100\r\n\r\ntoo la'
+      socket.once('data', () => socket.write(refusal, () => socket.resetAndDestroy()))
+    })
+    expect(await sendTo(url)).toMatchObject({ kind: 'halve', status: 413 })
+  })
+
   it('of a preset that fails keeps the records', async () => {
     const { url } = await httpServer()
     const judge = () => {
@@ -258,6 +266,15 @@ describe('a connection', () => {
       kind: 'retry',
       reason: `127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`,
     })
+  })
+
+  it('that is not used is closed', async () => {
+    const server = await httpServer()
+    const closed = new Promise((resolve) => {
+      server.server.once('connection', (socket) => socket.once('close', resolve))
+    })
+    await sendTo(server.url, { agentKeepAliveMs: 10 })
+    await closed
   })
 
   it('that was closed while it was idle is replaced at once', async () => {
@@ -406,9 +423,13 @@ describe('an address', () => {
   it.each([
     ['http://logs.example.com/in', 'expected an https:// address, since the host is not this machine'],
     ['http://10.0.0.1/', 'is "http://10.0.0.1/", expected an https:// address'],
+    ['http://10.127.0.1/', 'expected an https:// address'],
     ['http://[::2]/', 'expected an https:// address'],
     ['http://localhost.example.com/', 'expected an https:// address'],
-    ['http://127.0.0.1.example.com/', 'say allowInsecure: true if the network is trusted'],
+    [
+      'http://127.0.0.1.example.com/',
+      'say allowInsecure: true (LOG_HTTP_INSECURE=on) if the network is trusted',
+    ],
     ['ftp://localhost/', 'Write it with its scheme'],
     ['localhost:3100', 'Write it with its scheme'],
     ['', 'is undefined, expected an https:// address'],

@@ -272,6 +272,22 @@ describe('several batches in flight', () => {
     expect(to.requests).toHaveLength(first + 6)
   })
 
+  it('are fewer after the destination had too much of them', async () => {
+    const rigged = held(100)
+    const { answers, clock, shipper, to } = rigged
+    await warmUp(rigged)
+    to.script.push({ kind: 'retry', reason: '429: slow down' })
+    answers.shift()?.()
+    // The others are as fast as ever, and so is the next try.
+    for (const ms of [10, 500, 10]) {
+      await clock.advance(ms)
+      for (const answer of answers.splice(0)) answer()
+      await clock.advance(0)
+      if (shipper.stats().state === 'healthy') break
+    }
+    expect(shipper.stats()).toMatchObject({ state: 'healthy', limit: 2 })
+  })
+
   it('are one again while the destination fails, and share one pause', async () => {
     const rigged = held(100)
     const { answers, clock, to, shipper } = rigged

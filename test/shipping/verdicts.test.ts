@@ -188,6 +188,15 @@ describe('halve', () => {
     expect(to.stored).toEqual(spool.commits.length > 0 ? many('r', 10).map(({ id }) => id) : [])
   })
 
+  it('remembers for the rest of the batch what was too large, over a search too', async () => {
+    const bad = refusing(new Set(['r1']))
+    const to = scripted()
+    to.always = (records) => (records.length > 3 ? { kind: 'halve', reason } : bad(records))
+    const { letters } = await deliver(to, many('r', 12))
+    expect(letters().map(({ id }) => id)).toEqual(['r1'])
+    expect(to.requests.map(({ length }) => length)).toEqual([12, 6, 3, 1, 1, 3, 3, 3, 1])
+  })
+
   it('refuses one record that is too large alone', async () => {
     const to = scripted()
     to.always = (records) =>

@@ -30,8 +30,9 @@ const SHIPPING = [
   'logger/create.ts',
   'logger/default.ts',
   'transports/http.ts',
+  'transports/file.ts',
   'transports/memory.ts',
-  'context/scope.ts',
+  'context/carrier.ts',
 ]
 
 /** The logger and the HTTP transport, whose thread's file lies beside. */

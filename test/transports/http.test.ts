@@ -3,11 +3,15 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createLogger } from '../../src/logger/create.ts'
 import { shutdown } from '../../src/logger/default.ts'
-import { httpTransport } from '../../src/transports/http.ts'
+import { destinationOf } from '../../src/shipping/formats.ts'
+import type { DestinationOrders } from '../../src/shipping/orders.ts'
+import { type HttpTransportOptions, httpTransport } from '../../src/transports/http.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
+import { run } from '../faults/child.ts'
+import { bundleOf } from '../support/bundle.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 interface Sink {
@@ -77,5 +81,68 @@ describe('the HTTP transport', () => {
     expect(await again.delivered(10_000)).toBe(true)
     expect(to.records.map(({ msg }) => msg)).toEqual(['first', 'second'])
     await shutdown(next)
+  })
+
+  const END = `
+    const { httpTransport } = await import('./spoor.mjs')
+    const http = httpTransport(JSON.parse(process.argv[2]))
+    http.attach({ report: ({ message }) => console.error(message) })
+    http.write('{"msg":"the last words"}\\n', 30)`
+
+  it.each([
+    [2000, 1],
+    [0, 0],
+  ])("waits %s ms at the program's own end, if asked to", async (exitWaitMs, arrived) => {
+    const to = await sink()
+    const bundle = bundleOf(['transports/http.ts'])
+    onTestFinished(() => bundle.remove())
+    const options = { url: to.url, spoolDir: temporaryDirectory(), batch, exitWaitMs }
+    const { code, stderr } = await run(bundle.script('end.mjs', END), [JSON.stringify(options)])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(to.records).toHaveLength(arrived)
+  })
+
+  it('says what keeps it from even beginning, in its stats and in the other transports', async () => {
+    const memory = memoryTransport()
+    const http = httpTransport({
+      url: 'https://127.0.0.1:1/',
+      module: join(temporaryDirectory(), 'nope.mjs'),
+      spoolDir: temporaryDirectory(),
+      thread: false,
+    })
+    const log = createLogger({ transports: [http, memory], lifecycle: false })
+    log.info('kept')
+    await vi.waitFor(() => expect(http.stats().state).toBe('held'))
+    expect(http.stats().lastError).toContain('nope.mjs')
+    const told = memory.records().find(({ component }) => component === 'spoor')
+    expect(told).toMatchObject({ level: 'warn', transport: 'http', code: 'held' })
+    await shutdown(log)
+  })
+})
+
+describe('what can not work is refused at once', () => {
+  const url = 'https://logs.example.com/'
+  it.each<[string, HttpTransportOptions, RegExp]>([
+    ['http to another host', { url: 'http://logs.example.com/' }, /allowInsecure.*LOG_HTTP_INSECURE/],
+    ['no address', { format: 'loki' }, /url.*undefined/],
+    ['a header that HTTP can not carry', { url, headers: { 'a b': 'x' } }, /headers/],
+    ['a token with a line break', { url, token: 'a\nb' }, /token.*\[hidden\]/],
+    ['a module by a relative path', { url, module: './mine.js' }, /absolute path/],
+  ])('%s', (_name, options, message) => {
+    expect(() => httpTransport({ ...options, spoolDir: temporaryDirectory() })).toThrow(message)
+  })
+
+  it('an option that the format does not have is told', async () => {
+    const problems: string[] = []
+    const orders = {
+      format: 'loki',
+      url,
+      options: { metdata: false },
+      allowInsecure: false,
+      timeoutMs: 1,
+      environment: {},
+    }
+    await destinationOf(orders as DestinationOrders).catch((error: Error) => problems.push(error.message))
+    expect(problems).toEqual([expect.stringContaining('metadata')])
   })
 })

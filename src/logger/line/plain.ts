@@ -4,8 +4,16 @@ import type { Prefix } from './prefix.ts'
 import { type Fields, NO_ERROR } from './said.ts'
 import { keyText } from './shape.ts'
 import { quote } from './text.ts'
-import { writeValue } from './value.ts'
-import { writeThrown } from './walk.ts'
+import {
+  KEYS_PER_VALUE,
+  MAX_DEPTH,
+  MAX_ENTRIES,
+  markCut,
+  startWalk,
+  writeNested,
+  writeValue,
+} from './value.ts'
+import { type Walk, writeThrown } from './walk.ts'
 
 /** A record as an object while it is made: what its line says, read by JSON.parse. */
 export type Made = Record<string, unknown>
@@ -17,6 +25,10 @@ const hasOwn = Object.prototype.hasOwnProperty
  * nothing with the caller's objects, which may change before the record has left.
  */
 export function plainValue(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? nested(value, startWalk()) : scalar(value)
+}
+
+function scalar(value: unknown): unknown {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -24,11 +36,73 @@ export function plainValue(value: unknown): unknown {
     case 'number':
       // -0 is written as 0.
       return Number.isFinite(value) ? value + 0 : null
-    default: {
-      const text = writeValue(value)
-      return text === undefined ? undefined : JSON.parse(text)
-    }
+    default:
+      return read(writeValue(value))
   }
+}
+
+function read(text: string | undefined): unknown {
+  if (text === undefined) return undefined
+  const value: unknown = JSON.parse(text)
+  // The line is made of what is read here.
+  if (text.includes('…')) markCut(value)
+  return value
+}
+
+/** Copies what most values are, small plain objects and lists; all else is written by its own rules, and read. */
+function nested(value: object, walk: Walk): unknown {
+  const { ancestors } = walk
+  try {
+    if (ancestors.length >= MAX_DEPTH || ancestors.includes(value)) return read(writeNested(value, walk))
+    const list = isSmallList(value)
+    if (!list && !isSmallObject(value)) return read(writeNested(value, walk))
+    ancestors.push(value)
+    try {
+      return list ? copyList(value as unknown[], walk) : copyObject(value as Made, walk)
+    } finally {
+      ancestors.pop()
+    }
+  } catch (thrown) {
+    return read(writeThrown(thrown))
+  }
+}
+
+function isSmallList(value: object): boolean {
+  return (
+    Array.isArray(value) && value.length <= MAX_ENTRIES && Object.getPrototypeOf(value) === Array.prototype
+  )
+}
+
+function isSmallObject(value: object): boolean {
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false
+  return typeof (value as Made).toJSON !== 'function' && Object.keys(value).length <= MAX_ENTRIES
+}
+
+function copyList(list: readonly unknown[], walk: Walk): unknown[] {
+  const copy: unknown[] = []
+  for (const one of list) copy.push(member(one, walk) ?? null)
+  return copy
+}
+
+function copyObject(object: Readonly<Made>, walk: Walk): Made {
+  const keys = Object.keys(object)
+  walk.left -= Math.floor(keys.length / KEYS_PER_VALUE)
+  const copy: Made = {}
+  for (const key of keys) {
+    let value: unknown
+    try {
+      value = member(object[key], walk)
+    } catch (thrown) {
+      value = read(writeThrown(thrown))
+    }
+    if (value !== undefined) put(copy, key, value)
+  }
+  return copy
+}
+
+function member(value: unknown, walk: Walk): unknown {
+  if (--walk.left < 0) return '[Truncated]'
+  return typeof value === 'object' && value !== null ? nested(value, walk) : scalar(value)
 }
 
 /** Sets an own key, `__proto__` too. */
@@ -57,7 +131,7 @@ export function plainFields(fields: Fields, errorKey: string, serializers: Seria
   } catch (thrown) {
     let name = '_unreadable'
     while (hasOwn.call(plain, name)) name = `_${name}`
-    plain[name] = JSON.parse(writeThrown(thrown))
+    plain[name] = read(writeThrown(thrown))
   }
   return plain
 }
@@ -72,7 +146,7 @@ function readField(
     const value = serializers === undefined ? fields[key] : serialize(serializers, key, fields[key])
     return asIs ? value : plainValue(value)
   } catch (thrown) {
-    return JSON.parse(writeThrown(thrown))
+    return read(writeThrown(thrown))
   }
 }
 

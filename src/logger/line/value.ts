@@ -10,8 +10,19 @@ export const MAX_ENTRIES = 256
 /** Values in one field: an object graph with shared parts would else grow exponentially. */
 const MAX_NODES = 10_000
 /** So many listed keys count as one value. */
-const KEYS_PER_VALUE = 64
+export const KEYS_PER_VALUE = 64
 const BUFFER_PREVIEW = 32
+
+/** Objects and lists that were cut to MAX_ENTRIES before, and end with the mark: they are written whole. */
+const cut = new WeakSet<object>()
+
+/** Tells that what JSON.parse gave of a value's text was cut where it is as long as that. */
+export function markCut(parsed: unknown): void {
+  if (typeof parsed !== 'object' || parsed === null) return
+  const parts = Object.values(parsed)
+  if (parts.length > MAX_ENTRIES) cut.add(parsed)
+  for (const part of parts) markCut(part)
+}
 
 /** An Error of this realm or another's; a proxy whose traps throw is none. */
 export function isError(value: unknown): value is Error {
@@ -58,7 +69,8 @@ function writeMember(value: unknown, walk: Walk): string | undefined {
   return typeof value === 'object' && value !== null ? writeNested(value, walk) : writeValue(value)
 }
 
-function writeNested(value: object, walk: Walk): string | undefined {
+/** Writes an object or a list that is a member of the walk's innermost one, or the field itself. */
+export function writeNested(value: object, walk: Walk): string | undefined {
   try {
     if (walk.ancestors.includes(value)) return '"[Circular]"'
     if (walk.ancestors.length >= MAX_DEPTH) return Array.isArray(value) ? '"[Array]"' : '"[Object]"'
@@ -136,7 +148,7 @@ function writeEntries(value: object, walk: Walk): string {
   let text = ''
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string
-    if (i === MAX_ENTRIES) {
+    if (i === MAX_ENTRIES && !cut.has(value)) {
       text += `,${quote(freeKey(value, '…'))}:"${keys.length - i} more"`
       break
     }
@@ -158,7 +170,7 @@ function writeList(values: Iterable<unknown>, length: number, walk: Walk): strin
   let text = ''
   let count = 0
   for (const value of values) {
-    if (count === MAX_ENTRIES) {
+    if (count === MAX_ENTRIES && !cut.has(values)) {
       text += `,"… ${length - count} more"`
       break
     }

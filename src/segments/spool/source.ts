@@ -113,7 +113,15 @@ export function createSpoolSource(options: SpoolSourceOptions): SpoolSource {
           const { seq } = track.position
           const id = lineId(unique, seq, offset)
           const place = { seq, offset: offset + length + 1 }
-          lines.push({ ...parsed, line, bytes: length, id, nth: nthOf(offset), place })
+          lines.push({
+            record: parsed.record,
+            timeMs: parsed.timeMs,
+            line,
+            bytes: length,
+            id,
+            nth: nthOf(offset),
+            place,
+          })
           bytes += length
         },
       })

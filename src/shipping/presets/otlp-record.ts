@@ -75,7 +75,7 @@ export function resourceOf(record: Fields, labels: readonly string[]): Resource 
   for (const label of labels) if (!said.includes(label)) add(label, freeName(label, attributes))
   return {
     key: JSON.stringify([...attributes]),
-    attributes: keyValues(attributes),
+    attributes: keyValues([...attributes]),
     said,
   }
 }
@@ -116,7 +116,7 @@ export function logRecordOf(
     severityNumber: Object.hasOwn(SEVERITY, level) ? SEVERITY[level] : 0,
     severityText: level,
     body: record.msg === undefined ? { stringValue: '' } : anyValue(record.msg),
-    attributes: keyValues(attributesOf(record, said, new Map([['log.record.uid', shipped.id]]))),
+    attributes: keyValues(Object.entries(attributesOf(record, said, { 'log.record.uid': shipped.id }))),
     ...trace.fields,
   }
 }
@@ -139,6 +139,6 @@ function traceOf(record: Fields): { fields: Readonly<Record<string, unknown>>; s
   return { fields, said }
 }
 
-function keyValues(attributes: ReadonlyMap<string, unknown>): KeyValue[] {
-  return [...attributes].map(([key, value]) => ({ key, value: anyValue(value) }))
+function keyValues(attributes: readonly (readonly [string, unknown])[]): KeyValue[] {
+  return attributes.map(([key, value]) => ({ key, value: anyValue(value) }))
 }

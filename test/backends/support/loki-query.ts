@@ -20,6 +20,8 @@ export interface LokiQuestion {
   readonly to?: number | undefined
   /** Whose records, where Loki has tenants. */
   readonly tenant?: string | undefined
+  /** Lines of a page: Loki answers nothing that has over 4 MiB. @default 5000 */
+  readonly page?: number | undefined
 }
 
 interface Range {
@@ -43,15 +45,16 @@ const DAY_MS = 86_400_000
 export async function queryLoki(url: string, question: LokiQuestion): Promise<LokiEntry[]> {
   const now = Date.now()
   const end = nanoseconds(question.to ?? now + DAY_MS)
+  const size = question.page ?? PAGE
   let start = nanoseconds(question.from ?? now - 30 * DAY_MS)
   const all: LokiEntry[] = []
   for (;;) {
     const page = await readPage(url, question, start, end)
-    if (page.length < PAGE) return all.concat(page)
+    if (page.length < size) return all.concat(page)
     // The last time may have more than fitted: all of it comes again with the next page.
     const last = (page.at(-1) as LokiEntry).timeUnixNano
     const sure = page.filter(({ timeUnixNano }) => timeUnixNano !== last)
-    if (sure.length === 0) throw new Error(`${PAGE} lines or more are of one nanosecond, ${last}: can't page`)
+    if (sure.length === 0) throw new Error(`${size} lines or more are of one nanosecond, ${last}: can't page`)
     all.push(...sure)
     start = last
   }
@@ -59,11 +62,11 @@ export async function queryLoki(url: string, question: LokiQuestion): Promise<Lo
 
 async function readPage(
   url: string,
-  { query, tenant }: LokiQuestion,
+  { query, tenant, page = PAGE }: LokiQuestion,
   start: string,
   end: string,
 ): Promise<LokiEntry[]> {
-  const search = new URLSearchParams({ query, start, end, limit: String(PAGE), direction: 'forward' })
+  const search = new URLSearchParams({ query, start, end, limit: String(page), direction: 'forward' })
   const { data } = await askWell<Range>(`${url}/loki/api/v1/query_range?${search}`, {
     headers: {
       // Or structured metadata comes as labels.
