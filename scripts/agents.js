@@ -7,6 +7,7 @@ import { installed, pack, sh } from './lib/install.js'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const agents = join(root, 'test/agents')
 installed(agents)
+installed(join(agents, 'apps/newer'))
 // What users install is the tarball; a link to this folder would bring its own pino.
 const target = join(agents, 'node_modules/spoor')
 rmSync(target, { recursive: true, force: true })

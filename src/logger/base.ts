@@ -1,7 +1,7 @@
 import pino from 'pino'
 import { optionError } from '../config/errors.ts'
 import { LEVELS } from '../config/levels.ts'
-import { isAsJsonRewritten } from './agents.ts'
+import { isAsJsonRewritten, sendsToOtel } from './agents.ts'
 import { asJson } from './as-json.ts'
 import { customSerializers, makeChild, setBindings, setOwnLevel } from './child.ts'
 import { currentFanout } from './configuration.ts'
@@ -58,6 +58,7 @@ export function makeBase(options: LoggerOptions, pipeline: Pipeline, root: Core)
   pipeline.serializers = customSerializers(base[serializersSym], standardError)
   pipeline.redacts = options.redact !== undefined && options.redact !== null
   pipeline.foreignAsJson = wrappedAsJson(base)
+  pipeline.instrumented = sendsToOtel(base[streamSym])
   pipeline.unhooked =
     pipeline.foreignAsJson === undefined &&
     !pipeline.redacts &&

@@ -50,6 +50,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
     record: (level, msg, fields) => spoorRecord(core, level, msg, fields),
     names: defaultKeys(schema),
     identity: resolved.identity === undefined ? {} : { ...resolved.identity },
+    instrumented: pipeline.instrumented,
   })
   fanouts.set(pipeline, fanout)
   pipeline.sink = fanout

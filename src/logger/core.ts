@@ -55,6 +55,8 @@ export interface Pipeline {
   unhooked: boolean
   /** True where a record is written as a line and nothing else: unhooked, and no transport takes objects. */
   direct: boolean
+  /** True where OpenTelemetry's instrumentation of pino sends the lines to its SDK. */
+  instrumented: boolean
   /** The asJson that an agent had wrapped before we came. */
   foreignAsJson: AsJson | undefined
   now(): number

@@ -22,6 +22,7 @@ export function makePipeline(): Pipeline {
     serializers: undefined,
     redacts: false,
     unhooked: false,
+    instrumented: false,
     direct: false,
     foreignAsJson: undefined,
     now: Date.now,

@@ -98,19 +98,23 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     return new Promise((resolve, reject) => {
       const request = (secure ? https : http).request({ ...requestOptions, agent })
       const watch = watchRequest(request, { secure, connectTimeoutMs, timeoutMs, unref, signal })
+      let answered = false
       const fail = (error: Error): void => {
         watch.end()
         reject(watch.causeOf(error))
       }
       request.once('response', (response) => {
+        answered = true
         readAnswer(response).then((answer) => {
           watch.end()
           resolve(answer)
         }, fail)
       })
-      // It stays, since a request may fail again after it was given up. Once there is a response, errors are the
-      // response's (Node's docs, http.request): what was answered counts, though not all could be written.
-      request.on('error', fail)
+      // It stays, since a request may fail again after it was given up. From Node 24 on it fails besides its response:
+      // what was answered counts, though the rest of the request could not be written.
+      request.on('error', (error) => {
+        if (!answered) fail(error)
+      })
       request.end(body)
     })
   }

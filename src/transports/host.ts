@@ -21,6 +21,7 @@ export function guardedHost(host: TransportHost, name: string): TransportHost {
   return {
     names: host.names,
     identity: host.identity,
+    instrumented: host.instrumented,
     tell(level, msg, fields) {
       try {
         tell?.call(host, level, msg, fields)

@@ -143,6 +143,15 @@ export function otelTransport(options: OtelTransportOptions = {}): OtelTransport
     })
   }
 
+  function tellDoubled(): void {
+    host.report({
+      code: 'doubled',
+      message:
+        `OpenTelemetry's instrumentation of pino sends each record too: the SDK gets it twice. Turn that off (new ` +
+        `PinoInstrumentation({ disableLogSending: true })), or leave the transport '${name}' out.`,
+    })
+  }
+
   function wantsRecord(common: LogRecord, level: number): boolean {
     const provider = takenBy()
     if (provider === undefined) return false
@@ -208,6 +217,7 @@ export function otelTransport(options: OtelTransportOptions = {}): OtelTransport
     attach(given) {
       host = guardedHost(given, name)
       identity = given.identity ?? {}
+      if (given.instrumented === true) tellDoubled()
     },
     write(line, level) {
       const record = parsed(line)

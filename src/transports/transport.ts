@@ -63,6 +63,8 @@ export interface TransportHost {
   readonly names?: ReadonlyMap<string, string> | undefined
   /** What the logger knows of the service (`service`, `pid`, …), as it stands on its records. */
   readonly identity?: Readonly<Record<string, unknown>> | undefined
+  /** True where OpenTelemetry's instrumentation of pino hands the logger's lines to its SDK by itself. */
+  readonly instrumented?: boolean | undefined
 }
 
 export interface TransportEvent {

@@ -135,6 +135,70 @@ describe.each(pairs)('OpenTelemetry with %s (%s)', (kind, form) => {
   })
 })
 
+interface OtelLogs {
+  records: { body: string; severityText: string; scope: string; attributes: Line; hasTime: boolean }[]
+  stats: Line
+  read: number
+}
+
+/** By what each has its logs API in. */
+const generations = { 'api-logs 0.223': 'otel-logs', 'api 1.10': 'newer/otel-logs' }
+
+describe.each(
+  Object.entries(generations).flatMap(([api, app]) =>
+    forms.map((form): [string, string, Form] => [api, app, form]),
+  ),
+)("spoor's otel transport with the SDK of %s (%s, %s)", (_api, app, form) => {
+  const { records, stats, read } = run<OtelLogs>(app, 'spoor', form)
+  const [plain, failed, inSpan, inScope, wanted, ...more] = records
+
+  it('is found when it is registered, and gets every record that it wants', () => {
+    expect(more).toEqual([])
+    expect(stats).toMatchObject({ records: 6, dropped: 1, unregistered: 1, disabled: 1 })
+    expect(read).toBe(1)
+    expect(wanted).toMatchObject({ body: 'wanted', scope: 'quiet', attributes: { field: 1 } })
+  })
+
+  it('has time, severity, body, scope and attributes', () => {
+    expect(plain).toEqual({
+      ...{ body: 'plain', severityNumber: 9, severityText: 'info', scope: 'spoor', hasTime: true },
+      attributes: {
+        ...{ order_id: 42, order: { id: 1, lines: [{ sku: 'a' }, null] }, _: 1, body: { _constructor: 'x' } },
+      },
+    })
+    expect(failed).toMatchObject({
+      ...{ body: 'it failed', severityNumber: 17, scope: 'db.pool' },
+      attributes: {
+        ...{ 'exception.type': 'TypeError', 'exception.message': 'bad' },
+        err: { code: 'E_BAD', cause: { type: 'Error', message: 'root' } },
+      },
+    })
+  })
+
+  it('has the trace of the span, and of the scope where there is none', () => {
+    expect(inSpan).toMatchObject({
+      attributes: { request_id: 'r-1' },
+      trace: ['a'.repeat(32), 'b'.repeat(16), 1],
+    })
+    expect(inScope).toMatchObject({
+      attributes: { request_id: 'r-2' },
+      trace: ['c'.repeat(32), 'd'.repeat(16), 1],
+    })
+    expect([plain, failed, wanted].map((record) => record && 'trace' in record)).toEqual([
+      false,
+      false,
+      false,
+    ])
+  })
+})
+
+it.each(forms)(
+  'a logger knows whether the instrumentation of pino sends its records by itself (%s)',
+  (form) => {
+    expect(run<{ seen: boolean[] }>('otel-doubled', 'spoor', form).seen).toEqual([true, false])
+  },
+)
+
 describe.each(forms)('Elastic with spoor/pino (%s)', (form) => {
   it('gets the same ECS lines, requests and errors included', () => {
     const ofPino = run('elastic', 'pino', form).lines.map(steady)

@@ -47,6 +47,22 @@ export function bundleShipping(): Bundle {
   return bundle
 }
 
+/** Bundles these rooms of src with all that they need into a file outside of the project, for children that may not read it. */
+export function bundleWhole(rooms: readonly string[], outfile: string): void {
+  buildSync({
+    ...PLAIN,
+    stdin: { contents: exportsOf(rooms), resolveDir: ROOT },
+    // pino is CommonJS and calls require.
+    banner: {
+      js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url)",
+    },
+    outfile,
+  })
+}
+
+const exportsOf = (rooms: readonly string[]): string =>
+  rooms.map((room) => `export * from '${join(ROOT, 'src', room)}'`).join('\n')
+
 const PLAIN = { bundle: true, platform: 'node', format: 'esm', target: 'node20', logLevel: 'error' } as const
 
 /**
@@ -60,10 +76,9 @@ export function bundleOf(rooms: readonly string[], external: string[] = []): Bun
   const directory = mkdtempSync(join(cache, 'spoor-bundle-'))
   const path = join(directory, 'spoor.mjs')
   const written = new Map<string, string>()
-  const exports = rooms.map((room) => `export * from '${join(ROOT, 'src', room)}'`)
   buildSync({
     ...PLAIN,
-    stdin: { contents: exports.join('\n'), resolveDir: ROOT },
+    stdin: { contents: exportsOf(rooms), resolveDir: ROOT },
     external,
     outfile: path,
   })

@@ -479,6 +479,14 @@ describe('the provider', () => {
   })
 })
 
+it('says where records arrive twice', () => {
+  const transport = otelTransport()
+  expect(told(transport)).toEqual([])
+  const events: TransportEvent[] = []
+  transport.attach?.({ report: (event) => void events.push(event), instrumented: true })
+  expect(events).toEqual([{ code: 'doubled', message: expect.stringContaining('disableLogSending') }])
+})
+
 describe('an SDK that fails', () => {
   const broken = (what: string) => (): never => {
     throw new Error(`${what} is broken`)
