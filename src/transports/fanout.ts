@@ -1,12 +1,16 @@
 import { selfLog } from '../config/self-log.ts'
 import type { FileStats } from './file-options.ts'
 import type { HttpStats } from './http-options.ts'
+import type { OtelStats } from './otel.ts'
 import type { Transport, TransportHost, TransportStats } from './transport.ts'
+
+/** What any transport counts, and what some count besides. */
+type AnyStats = TransportStats & Partial<FileStats> & Partial<HttpStats> & Partial<OtelStats>
 
 /** The counts of every transport. */
 export interface FanoutStats {
   /** By the transport's name; a second one of the same name is `name_2`. */
-  readonly transports: Readonly<Record<string, TransportStats & Partial<FileStats> & Partial<HttpStats>>>
+  readonly transports: Readonly<Record<string, AnyStats>>
   /** Exceptions that transports threw in spite of the contract. */
   readonly failures: number
 }

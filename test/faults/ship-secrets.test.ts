@@ -88,8 +88,17 @@ const SERVICE = `
 function textBelow(directory: string): string {
   return readdirSync(directory, { recursive: true, withFileTypes: true, encoding: 'utf8' })
     .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => `${name}: ${readFileSync(join(parentPath, name), 'latin1')}`)
+    .map(({ parentPath, name }) => `${name}: ${textOf(join(parentPath, name))}`)
     .join('\n')
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    // It was delivered meanwhile.
+    return ''
+  }
 }
 
 /** What ps can show of a process, its threads and its children. */
