@@ -1,7 +1,7 @@
 import { adoptOrphans } from '../segments/spool/adopt.ts'
 import { createSpoolBudget } from '../segments/spool/budget.ts'
 import { bytesOf, heldIn } from '../segments/spool/held.ts'
-import type { Dropped } from '../segments/spool/line.ts'
+import { type Dropped, sumOfLevels } from '../segments/spool/line.ts'
 import { TOUCH_MS } from '../segments/spool/owner.ts'
 import { createSpoolSource } from '../segments/spool/source.ts'
 import type { SpoolSource } from '../segments/spool/source-options.ts'
@@ -143,7 +143,7 @@ export function ship(
 
   async function look(): Promise<void> {
     const lost = await budget.enforce()
-    if (lost.lines > 0) tellOf(lost)
+    if (lost.lines > 0 || lost.told.size > 0) tellOf(lost)
     tellStats()
   }
 
@@ -152,9 +152,9 @@ export function ship(
     const byLevel = Object.fromEntries(lost.byLevel)
     const reason = reasonOf(orders)
     const message = `${recordsText(lost.lines)}${lost.exact ? '' : ' and more'} in ${orders.directory} were given up (${levelsText(byLevel)}): ${reason}`
-    problem('dropped', message, lost.lines)
-    if (lost.lines > lost.noted)
-      say({ kind: 'lost', loss: { lines: lost.lines - lost.noted, byLevel }, reason })
+    if (lost.lines > 0) problem('dropped', message, lost.lines)
+    const untold = lost.lines - lost.noted + linesOf(lost.told)
+    if (untold > 0) say({ kind: 'lost', loss: { lines: untold, byLevel: levelsOf(lost) }, reason })
   }
 
   function tellStats(): void {
@@ -225,6 +225,15 @@ function reasonOf({ budgetBytes }: ShipOrders): string {
   return `the spool is full (LOG_SPOOL_MAX, ${budgetBytes} bytes) or they had waited too long (LOG_SPOOL_AGE); look at why they could not be delivered.`
 }
 
+function linesOf(levels: ReadonlyMap<string, number>): number {
+  return [...levels.values()].reduce((sum, lines) => sum + lines, 0)
+}
+
+/** With the losses that were told of in what was lost. */
+function levelsOf({ byLevel, told }: Dropped): Record<string, number> {
+  return Object.fromEntries(sumOfLevels(byLevel, told))
+}
+
 /** The record that stands where the lost ones are missing: what the logger would write, with the loss's own fields. */
 function noteOf(orders: ShipOrders, lost: Dropped, clock: ShippingClock): string {
   const fields = JSON.parse(orders.note) as Record<string, unknown>
@@ -234,8 +243,8 @@ function noteOf(orders: ShipOrders, lost: Dropped, clock: ShippingClock): string
       orders.timeKey in fields && typeof fields[orders.timeKey] === 'number'
         ? clock.now()
         : new Date(clock.now()).toISOString(),
-    dropped: lost.lines,
-    dropped_by_level: Object.fromEntries(lost.byLevel),
+    dropped: lost.lines + linesOf(lost.told),
+    dropped_by_level: levelsOf(lost),
     reason: reasonOf(orders),
   })
 }

@@ -1,4 +1,5 @@
 import { LEVELS, type LevelName, parseLevel } from '../config/levels.ts'
+import { LOSS_MESSAGE } from '../config/loss.ts'
 import type { KeyNames } from '../segments/spool/about.ts'
 import type { ParsedLine } from '../segments/spool/line.ts'
 import { placeBehind } from '../segments/spool/place.ts'
@@ -42,8 +43,16 @@ export function lineParser(names: KeyNames, now: () => number): (line: string) =
     if (fields === undefined) return undefined
     const record = renamed.size === 0 ? fields : withDefaultNames(fields, renamed)
     record.level = levelName(record.level)
-    return { record, timeMs: timeOf(record.time) ?? now() }
+    const timeMs = timeOf(record.time) ?? now()
+    const lost = record.component === 'spoor' ? lossIn(record) : undefined
+    return lost === undefined ? { record, timeMs } : { record, timeMs, lost }
   }
+}
+
+/** What a record of ours tells of a loss. */
+function lossIn({ msg, dropped_by_level: byLevel }: Fields): Readonly<Record<string, number>> | undefined {
+  if (msg !== LOSS_MESSAGE || typeof byLevel !== 'object' || byLevel === null) return undefined
+  return Object.fromEntries(Object.entries(byLevel).filter(([, lines]) => typeof lines === 'number'))
 }
 
 function fieldsOf(line: string): Fields | undefined {

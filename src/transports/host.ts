@@ -1,4 +1,5 @@
 import { LEVELS, parseLevel } from '../config/levels.ts'
+import { LOSS_MESSAGE } from '../config/loss.ts'
 import { selfLog } from '../config/self-log.ts'
 import type { Loss } from '../segments/batch.ts'
 import type { TransportHost } from './transport.ts'
@@ -71,7 +72,7 @@ export function lossLine(host: TransportHost, name: string, loss: Loss, reason: 
     since: new Date(loss.since).toISOString(),
     reason,
   }
-  const msg = 'log records were lost'
+  const msg = LOSS_MESSAGE
   return host.line === undefined ? plainLine(msg, fields) : host.line(WARN, msg, fields)
 }
 

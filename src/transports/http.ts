@@ -1,4 +1,5 @@
 import { builtin } from '../config/builtin.ts'
+import { LOSS_MESSAGE } from '../config/loss.ts'
 import { createBatch, type Loss } from '../segments/batch.ts'
 import { makeOwner } from '../segments/spool/owner.ts'
 import { createSpoolWriter, type SpoolWriter } from '../segments/spool/writer.ts'
@@ -91,7 +92,7 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
   /** For the record that stands in the spool in place of those that were given up. */
   function note(): { line: string; timeKey: string } {
     const fields = { component: 'spoor', transport: name }
-    const line = host.line?.(WARN, 'log records were lost', fields) ?? '{"level":"warn"}'
+    const line = host.line?.(WARN, LOSS_MESSAGE, fields) ?? '{"level":"warn"}'
     const timeKey = [...(host.names ?? [])].find(([, key]) => key === 'time')?.[0] ?? 'time'
     return { line, timeKey }
   }

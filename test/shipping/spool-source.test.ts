@@ -20,6 +20,19 @@ describe('a line', () => {
     })
   })
 
+  it.each([
+    [
+      '{"level":"warn","msg":"log records were lost","component":"spoor","dropped":3,"dropped_by_level":{"info":2,"debug":1}}',
+      { info: 2, debug: 1 },
+    ],
+    ['{"msg":"log records were lost","component":"spoor"}', undefined],
+    ['{"msg":"log records were lost","component":"spoor","dropped_by_level":null}', undefined],
+    ['{"msg":"log records were lost","dropped_by_level":{"info":2}}', undefined],
+    ['{"msg":"order placed","component":"spoor","dropped_by_level":{"info":2}}', undefined],
+  ])('%s tells of a loss: %j', (line, lost) => {
+    expect(parseWith({}, line)?.lost).toEqual(lost)
+  })
+
   it.each(['not json', '[1]', 'null', '"text"', '7', '{"a":1'])('that is %s is none', (line) => {
     expect(parseWith({}, line)).toBeUndefined()
   })

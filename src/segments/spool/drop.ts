@@ -4,7 +4,7 @@ import { temporaryName } from '../names.ts'
 import { openRegular } from '../read/regular.ts'
 import { isFull } from '../upkeep/remove.ts'
 import { FILE_MODE } from './layout.ts'
-import { type Dropped, NOTHING_DROPPED, type ParsedLine } from './line.ts'
+import { type Dropped, NOTHING_DROPPED, type ParsedLine, sumOfLevels } from './line.ts'
 import { createTape, type SkippedLines } from './tape.ts'
 
 export interface DropOptions {
@@ -32,12 +32,12 @@ export async function dropSegment(options: DropOptions): Promise<Dropped | undef
   const { file, note } = options
   const counted = await count(options)
   if (counted === undefined) return undefined
-  if (note === undefined || counted.lines === 0) {
+  if (note === undefined || (counted.lines === 0 && counted.told.size === 0)) {
     await unlink(file)
     return counted
   }
   const text = `\n${note(counted)}\n`
-  const noted = { ...counted, noted: counted.lines }
+  const noted = { ...counted, noted: counted.lines, told: NOTHING_DROPPED.told }
   try {
     await replace(file, text)
     return noted
@@ -55,6 +55,7 @@ export async function dropSegment(options: DropOptions): Promise<Dropped | undef
 async function count({ seq, file, parse, maxLine, skipped }: DropOptions): Promise<Dropped | undefined> {
   const { handle, stats } = await openRegular(file, false)
   const byLevel = new Map<string, number>()
+  let told = new Map<string, number>()
   let lines = 0
   let exact = true
   const tape = createTape(seq, handle, 0, maxLine, skipped)
@@ -64,6 +65,10 @@ async function count({ seq, file, parse, maxLine, skipped }: DropOptions): Promi
       const parsed = parse(text)
       if (parsed === undefined) {
         skipped.broken++
+        return
+      }
+      if (parsed.lost !== undefined) {
+        told = sumOfLevels(told, Object.entries(parsed.lost))
         return
       }
       const level = String(parsed.record.level)
@@ -80,7 +85,7 @@ async function count({ seq, file, parse, maxLine, skipped }: DropOptions): Promi
   } finally {
     await tape.close()
   }
-  return { ...NOTHING_DROPPED, lines, byLevel, bytes: stats.size, segments: 1, exact }
+  return { ...NOTHING_DROPPED, lines, byLevel, told, bytes: stats.size, segments: 1, exact }
 }
 
 const NEWLINE = 10

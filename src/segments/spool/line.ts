@@ -7,6 +7,8 @@ export interface ParsedLine {
   readonly record: Readonly<Record<string, unknown>>
   /** When it was made, epoch ms. */
   readonly timeMs: number
+  /** Records that it tells were lost, by level's name; for what spoor itself writes about a loss. */
+  readonly lost?: Readonly<Record<string, number>> | undefined
 }
 
 /** Makes what reads the lines of a spool whose keys are called `names`; undefined for a line that is no record. */
@@ -31,6 +33,11 @@ export interface Dropped {
   readonly lines: number
   /** By level's name. */
   readonly byLevel: ReadonlyMap<string, number>
+  /**
+   * Earlier losses, by level's name, of which nobody else tells any more: what told of them was dropped itself. They
+   * are not among `lines`, and empty where a note tells of them.
+   */
+  readonly told: ReadonlyMap<string, number>
   /** Of these lines, those that a note in the spool tells of; who delivers the spool delivers the note. */
   readonly noted: number
   /** Bytes of the segments that are no longer there. */
@@ -43,6 +50,7 @@ export interface Dropped {
 export const NOTHING_DROPPED: Dropped = {
   lines: 0,
   byLevel: new Map(),
+  told: new Map(),
   noted: 0,
   bytes: 0,
   segments: 0,
@@ -50,14 +58,23 @@ export const NOTHING_DROPPED: Dropped = {
 }
 
 export function sumOfDropped(a: Dropped, b: Dropped): Dropped {
-  const byLevel = new Map(a.byLevel)
-  for (const [level, lines] of b.byLevel) byLevel.set(level, (byLevel.get(level) ?? 0) + lines)
   return {
     lines: a.lines + b.lines,
-    byLevel,
+    byLevel: sumOfLevels(a.byLevel, b.byLevel),
+    told: sumOfLevels(a.told, b.told),
     noted: a.noted + b.noted,
     bytes: a.bytes + b.bytes,
     segments: a.segments + b.segments,
     exact: a.exact && b.exact,
   }
+}
+
+/** What both have, by level. */
+export function sumOfLevels(
+  a: ReadonlyMap<string, number>,
+  b: Iterable<readonly [string, number]>,
+): Map<string, number> {
+  const sum = new Map(a)
+  for (const [level, lines] of b) sum.set(level, (sum.get(level) ?? 0) + lines)
+  return sum
 }

@@ -12,6 +12,7 @@ import {
   linesOf,
   numberOf,
   onlyIn,
+  parse,
   type Reading,
   readingOf,
   segmentsIn,
@@ -94,6 +95,7 @@ describe('a budget', () => {
     expect(dropped).toEqual({
       lines: gone,
       byLevel: levelsOf(upTo(gone)),
+      told: new Map(),
       noted: 0,
       bytes: writer.bytes - sizeIn(home),
       segments: before.length - left.length,
@@ -255,6 +257,36 @@ describe('a note', () => {
     const known = new Set(before.map(({ id }) => id))
     expect(ids.filter((id) => !known.has(id))).toHaveLength(dropped.segments)
   })
+
+  it.each([
+    [true, 0],
+    [false, 107],
+  ])('tells again what a line told of a loss that is dropped now (with a note: %s)', async (noting, left) => {
+    const directory = temporaryDirectory()
+    const { home } = filled(directory, 0, 60)
+    // The fourth line says that others were lost: it is no record that somebody misses.
+    const telling = (line: string) => {
+      const parsed = parse(line)
+      return parsed?.record.n === 3 ? { ...parsed, lost: { info: 100, error: 7 } } : parsed
+    }
+    const told: number[] = []
+    const noteOf = (dropped: Dropped): string => {
+      told.push([...dropped.told.values()].reduce((sum, lines) => sum + lines, 0))
+      return note(dropped)
+    }
+    const { source } = readingOf(home, { parserOf: () => telling, ...(noting && { note: noteOf }) })
+    const dropped = await budgetOf(directory, [source], { budgetBytes: 1000 }).enforce()
+    expect([...dropped.told.values()].reduce((sum, lines) => sum + lines, 0)).toBe(left)
+    expect(told.filter((lines) => lines > 0)).toEqual(noting ? [107] : [])
+    expect(dropped.lines).toBeGreaterThan(4)
+    expect([...dropped.byLevel.values()].reduce((sum, lines) => sum + lines, 0)).toBe(dropped.lines)
+    expect(dropped.lines).toBe(60 - 1 - (await linesLeft(source)))
+  })
+
+  async function linesLeft(source: SpoolSource): Promise<number> {
+    const lines = await source.read(1e6, 1e6)
+    return lines.filter(({ record }) => record.dropped === undefined).length
+  }
 
   it('is never dropped itself', async () => {
     const directory = temporaryDirectory()
