@@ -303,8 +303,12 @@ export function createWriter(options: WriterOptions): Writer {
   }
 }
 
-/** Up to where `lines` are whole in a buffer that was written up to `stop`. */
+/**
+ * Up to where `lines` are whole in a buffer that was written up to `stop`. One that lacks its newline alone counts: the
+ * next write begins with one, and the line would be there twice.
+ */
 function wholeLines(lines: string, buffer: Buffer, stop: number, end: number): number {
-  const whole = Math.max(1, stop > 1 ? buffer.lastIndexOf(NEWLINE, stop - 1) + 1 : 1)
+  const last = buffer[stop] === NEWLINE ? stop : stop - 1
+  const whole = Math.max(1, stop > 1 ? buffer.lastIndexOf(NEWLINE, last) + 1 : 1)
   return lines.length - buffer.toString('utf8', whole, end).length
 }

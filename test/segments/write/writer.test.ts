@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createRotation } from '../../../src/segments/write/rotation.ts'
 import { createWriter, type WriterOptions } from '../../../src/segments/write/writer.ts'
 import { bundleOf } from '../../support/bundle.ts'
@@ -298,5 +298,32 @@ describe('a write that comes back short', () => {
     } finally {
       bundle.remove()
     }
+  })
+
+  it('takes a record for written of which the newline alone is missing: the next write begins with one', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const bundle = bundleOf(['segments/write/writer.ts', 'segments/write/rotation.ts'])
+    onTestFinished(() => bundle.remove())
+    const script = bundle.script(
+      'newline.mjs',
+      `import { createWriter, createRotation } from './spoor.mjs'
+       import { copyFileSync, truncateSync } from 'node:fs'
+       const path = ${JSON.stringify(path)}
+       const writer = createWriter({ path, mode: 0o640, directoryMode: 0o750, now: Date.now,
+         rotation: createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' }) })
+       const first = '{' + 'x'.repeat(8190) + '}'
+       const lines = first + '\\n{"n":1}\\n'
+       const taken = writer.append(lines)
+       copyFileSync(path, path + '.1')
+       truncateSync(path, 100)
+       const rest = writer.append(lines.slice(taken))
+       console.log(JSON.stringify({ taken, rest }))`,
+    )
+    const limited = `ulimit -f 8; exec "${process.execPath}" "${script}"`
+    const child = spawnSync('bash', ['-c', limited], { encoding: 'utf8' })
+    expect(child.stderr).toBe('')
+    expect(JSON.parse(child.stdout)).toEqual({ taken: 8193, rest: 8 })
+    expect(text(`${path}.1`)).toMatch(/^\{x+\}$/)
+    expect(text(path)).toMatch(/^\{x+\n\{"n":1\}\n$/)
   })
 })
