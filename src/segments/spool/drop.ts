@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { temporaryName } from '../names.ts'
 import { openRegular } from '../read/regular.ts'
 import { isFull } from '../upkeep/remove.ts'
+import { readSmallFile } from './about.ts'
 import { FILE_MODE } from './layout.ts'
 import { type Dropped, NOTHING_DROPPED, type ParsedLine, sumOfLevels } from './line.ts'
 import { createTape, type SkippedLines } from './tape.ts'
@@ -15,6 +16,8 @@ export interface DropOptions {
   readonly maxLine: number
   /** The line that takes the place of those dropped. */
   readonly note: ((dropped: Dropped) => string) | undefined
+  /** The file of the segment before, if nobody has it in use: a note there becomes part of this one's. */
+  readonly before: string | undefined
   readonly skipped: SkippedLines
 }
 
@@ -24,6 +27,8 @@ export interface DropOptions {
  *
  * A note stands behind an empty line. So its id, which is made of its place, is not that of a line that was there
  * before; and it is known by its first byte.
+ *
+ * Notes that follow one another become one, or a long outage would leave more of them than a directory should hold.
  *
  * @returns undefined if it is a note, which is never dropped
  * @throws an errno error, RefusedError, with the segment as it was
@@ -36,10 +41,13 @@ export async function dropSegment(options: DropOptions): Promise<Dropped | undef
     await unlink(file)
     return counted
   }
-  const text = `\n${note(counted)}\n`
+  const earlier = await toldBy(options)
+  const text = `\n${note({ ...counted, told: sumOfLevels(counted.told, earlier ?? []) })}\n`
   const noted = { ...counted, noted: counted.lines, told: NOTHING_DROPPED.told }
   try {
     await replace(file, text)
+    // A crash before this leaves both: told twice, but never not at all.
+    if (earlier !== undefined) await unlink(options.before as string)
     return noted
   } catch (error) {
     if (!isFull(error)) throw error
@@ -50,6 +58,15 @@ export async function dropSegment(options: DropOptions): Promise<Dropped | undef
     () => noted,
     () => counted,
   )
+}
+
+/** The losses that the note before tells of; undefined if there is none, or none that can be understood. */
+async function toldBy({ before, parse }: DropOptions): Promise<[string, number][] | undefined> {
+  if (before === undefined) return undefined
+  const text = await readSmallFile(before)
+  if (typeof text !== 'string' || !text.startsWith('\n')) return undefined
+  const lost = parse(text.trim())?.lost
+  return lost === undefined ? undefined : Object.entries(lost)
 }
 
 async function count({ seq, file, parse, maxLine, skipped }: DropOptions): Promise<Dropped | undefined> {

@@ -14,6 +14,8 @@ export interface Shelf {
   readonly newest: number | undefined
   /** The first segment of that number or a later one. */
   from(seq: number): number | undefined
+  /** The last segment before that number. */
+  before(seq: number): number | undefined
   /** Bytes; 0 for one that is not there. */
   sizeOf(seq: number): number
   /** When the newest was last written to, epoch ms. */
@@ -144,6 +146,7 @@ export function createShelf(subdirectory: string, onProblem: (problem: SpoolProb
       return seqs.at(-1)
     },
     from: (seq) => seqs.find((one) => one >= seq),
+    before: (seq) => seqs.findLast((one) => one < seq),
     sizeOf: (seq) => sizes.get(seq) ?? 0,
     get writtenMs() {
       return writtenMs

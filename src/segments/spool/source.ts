@@ -217,11 +217,15 @@ export function createSpoolSource(options: SpoolSourceOptions): SpoolSource {
       return shelf.sizeOf(seq) === 0 ? { ...NOTHING_DROPPED, bytes } : undefined
     }
     if (shelf.gone || shelf.from(seq) !== seq || isInUse(seq)) return undefined
-    if (seq === track.position.seq) await track.close()
+    const front = shelf.before(seq)
+    const isFree = front !== undefined && front >= committed.seq && !isInUse(front)
+    if (seq === track.position.seq || (isFree && front === track.position.seq)) await track.close()
     const { note } = options
     const before = { ...skipped }
     try {
-      return await dropSegment({ seq, file: shelf.pathOf(seq), parse, maxLine, note, skipped })
+      const file = shelf.pathOf(seq)
+      const drop = { seq, file, before: isFree ? shelf.pathOf(front) : undefined }
+      return await dropSegment({ ...drop, parse, maxLine, note, skipped })
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined
       const file = shelf.pathOf(seq)
@@ -234,6 +238,7 @@ export function createSpoolSource(options: SpoolSourceOptions): SpoolSource {
     } finally {
       tellSkipped(before)
       shelf.forget(seq)
+      if (front !== undefined) shelf.forget(front)
       await shelf.look()
     }
   }

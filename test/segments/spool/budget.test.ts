@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createSpoolBudget, type SpoolBudgetOptions } from '../../../src/segments/spool/budget.ts'
 import { segmentName } from '../../../src/segments/spool/layout.ts'
 import { softLimit } from '../../../src/segments/spool/limits.ts'
-import type { Dropped } from '../../../src/segments/spool/line.ts'
+import { type Dropped, sumOfLevels } from '../../../src/segments/spool/line.ts'
 import type { SpoolSource } from '../../../src/segments/spool/source-options.ts'
 import { temporaryDirectory } from '../../support/temporary.ts'
 import {
@@ -287,6 +287,57 @@ describe('a note', () => {
     const lines = await source.read(1e6, 1e6)
     return lines.filter(({ record }) => record.dropped === undefined).length
   }
+
+  describe('that can be read again', () => {
+    /** Notes have what was dropped before by level, as a loss of ours has. */
+    const parserOf = () => (line: string) => {
+      const parsed = parse(line)
+      const by = parsed?.record.by as Record<string, number> | undefined
+      return parsed === undefined || by === undefined ? parsed : { ...parsed, lost: by }
+    }
+    const noteAll = ({ lines, byLevel, told }: Dropped): string => {
+      const by = Object.fromEntries(sumOfLevels(byLevel, told))
+      return JSON.stringify({
+        level: 'warn',
+        dropped: lines + [...told.values()].reduce((a, b) => a + b, 0),
+        by,
+      })
+    }
+    const notesIn = (home: string) =>
+      segmentsIn(home).filter((seq) => readFileSync(join(home, segmentName(seq)), 'utf8').startsWith('\n'))
+
+    it('becomes one with those that follow it', async () => {
+      const directory = temporaryDirectory()
+      const { home, writer } = filled(directory, 0, 60)
+      const reading = readingOf(home, { note: noteAll, parserOf })
+      const budget = budgetOf(directory, [reading.source], { budgetBytes: 1000 })
+      const first = await budget.enforce()
+      expect(notesIn(home)).toHaveLength(1)
+      writer.append(linesOf(60, 60))
+      const second = await budget.enforce()
+      expect(notesIn(home)).toHaveLength(1)
+      expect(reading.source.backlog).toBe(sizeIn(home))
+      const { numbers, noted } = await delivered(reading)
+      expect(noted).toBe(first.lines + second.lines)
+      expect(numbers).toEqual(upTo(120 - noted, noted))
+    })
+
+    it('stays as it is once it was given', async () => {
+      const directory = temporaryDirectory()
+      const { home, writer } = filled(directory, 0, 60)
+      const reading = readingOf(home, { note: noteAll, parserOf })
+      const budget = budgetOf(directory, [reading.source], { budgetBytes: 1000 })
+      const first = await budget.enforce()
+      const [given] = await reading.source.read(1e6, 1)
+      expect(given?.record.dropped).toBe(first.lines)
+      writer.append(linesOf(60, 60))
+      const second = await budget.enforce()
+      expect(notesIn(home)).toHaveLength(2)
+      const { numbers, noted } = await delivered(reading)
+      expect(noted).toBe(second.lines)
+      expect(numbers.length).toBe(120 - first.lines - second.lines)
+    })
+  })
 
   it('is never dropped itself', async () => {
     const directory = temporaryDirectory()
