@@ -147,9 +147,9 @@ describe('the Collector', () => {
     [
       'another content type',
       (request: PresetRequest) => ({ ...request, headers: { 'content-type': 'text/plain' } }),
-      'refuse',
+      'hold',
     ],
-    ['another path', (request: PresetRequest) => ({ ...request, url: `${request.url}/x` }), 'refuse'],
+    ['another path', (request: PresetRequest) => ({ ...request, url: `${request.url}/x` }), 'hold'],
   ])('refuses a request with %s as a whole', async (_name, change, kind) => {
     const records = [shipped({ trace_id: '0af7651916cd43dd8448eb211c80319c' }, 1), shipped({}, 2)]
     const found = await received(async () => {
