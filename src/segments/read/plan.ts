@@ -130,6 +130,8 @@ export function createPlan(options: PlanOptions): Plan {
       const copied = segment.kind === 'rotated' || segment.compression !== undefined
       return copied && oldOf(segment) === undefined
     })
+    // What such a look does not show may be there: the next one finds it.
+    if (stale) return
     for (const { segment } of before) {
       if (newOf(segment) !== undefined) continue
       if (segment.key === undefined && unknown) continue
