@@ -126,10 +126,10 @@ export function createWriter(options: WriterOptions): Writer {
       moveLive()
       rotateAgainAt = 0
     } catch (failure) {
+      // What has just gone, a name or the directory, is no failure: the next look at the path follows or makes it anew.
+      if ((failure as NodeJS.ErrnoException).code === 'ENOENT') return
       rotateAgainAt = time + ROTATION_RETRY_MS
-      // A directory that has just gone is no failure: the next look at the path makes it anew.
-      if ((failure as NodeJS.ErrnoException).code !== 'ENOENT')
-        tellLater.push(() => options.onRotationFailed?.(failure as Error))
+      tellLater.push(() => options.onRotationFailed?.(failure as Error))
     }
   }
 
