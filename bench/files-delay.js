@@ -10,7 +10,7 @@ import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import { compressedNames, filesOf, plainBytes, still } from './files-folder.js'
+import { compressedNames, filesOf, plainIds, still } from './files-folder.js'
 import { LIBRARIES } from './files-libraries.js'
 
 const PER_MS = 4
@@ -99,7 +99,7 @@ async function until(what, seen) {
 
 async function measure() {
   const before = new Set(compressedNames(folder))
-  const plain = plainBytes(filesOf(folder))
+  const plain = plainIds(folder)
   const files = filesOf(folder).length
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
@@ -110,7 +110,11 @@ async function measure() {
   delay.reset()
   const first = gaps.length
   const from = performance.now()
-  if (compresses) await until("compression's end", () => plainBytes(filesOf(folder)) < plain - limit / 2)
+  const isGone = () => {
+    const left = new Set(plainIds(folder))
+    return plain.some((id) => !left.has(id))
+  }
+  if (compresses) await until("compression's end", isGone)
   else await sleep(ms)
   delay.disable()
   end()

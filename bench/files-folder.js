@@ -11,17 +11,20 @@ const compressed = (name) => name.endsWith('.gz')
 const holdsRecords = (name) => !name.startsWith('.') || name.endsWith('.moving')
 const unfinished = (name) => name.startsWith('.') && name.endsWith('.tmp')
 
-/** Files that hold records: [{ name, gzip, size (bytes), changed (epoch ms) }]. */
+/** Files that hold records: [{ name, id (lives through a rename), gzip, size (bytes), changed (epoch ms) }]. */
 export function filesOf(folder) {
   return readdirSync(folder)
     .filter(holdsRecords)
     .flatMap((name) => {
       const found = statSync(join(folder, name), { throwIfNoEntry: false })
-      return found ? [{ name, gzip: compressed(name), size: found.size, changed: found.ctimeMs }] : []
+      if (!found) return []
+      const { ino, birthtimeMs, size, ctimeMs: changed } = found
+      return [{ name, id: `${ino} ${birthtimeMs}`, gzip: compressed(name), size, changed }]
     })
 }
 
-export const plainBytes = (files) => files.reduce((sum, { gzip, size }) => sum + (gzip ? 0 : size), 0)
+/** The ids of the files that are not compressed. */
+export const plainIds = (folder) => filesOf(folder).flatMap(({ id, gzip }) => (gzip ? [] : [id]))
 
 /** Names of compressed files, finished or being written. */
 export const compressedNames = (folder) =>
