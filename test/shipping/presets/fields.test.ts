@@ -85,12 +85,13 @@ describe('JSON of a value', () => {
     )
   })
 
-  it('names what is deeper than JSON.stringify goes', () => {
+  it('names what is deeper than JSON.stringify goes, which from Node 26 on has no end', () => {
     const depth = 100_000
-    const value = JSON.parse(`{"a":${'['.repeat(depth)}${']'.repeat(depth)},"b":1}`)
-    expect(() => JSON.stringify(value)).toThrow(RangeError)
+    const whole = `{"a":${'['.repeat(depth)}${']'.repeat(depth)},"b":1}`
+    const value = JSON.parse(whole)
     const text = jsonText(value)
-    expect(text).toContain('"[Array]"')
+    if (text !== whole) expect(text).toContain('"[Array]"')
+    if (Number(process.versions.node.split('.')[0]) < 26) expect(text).not.toBe(whole)
     expect(JSON.parse(text).b).toBe(1)
   })
 })
