@@ -70,6 +70,8 @@ export function createShipper(options: ShipperOptions): Shipper {
   let lastError: string | undefined
   let waiters: { since: number; resolve: () => void }[] = []
   let alarm: { atMs: number; cancel: () => void } | undefined
+  // When `send` last looked for something to send, ms of the monotonic clock.
+  let lookedAt = 0
   let pumping = false
   let again = false
   let stopped = false
@@ -113,8 +115,10 @@ export function createShipper(options: ShipperOptions): Shipper {
   }
 
   function send(): void {
-    while (underWay.size < slots() && clock.monotonic() >= health.pausedUntil) {
-      const parcel = turns.next(clock.monotonic(), isHurried())
+    while (underWay.size < slots()) {
+      lookedAt = clock.monotonic()
+      if (lookedAt < health.pausedUntil) return
+      const parcel = turns.next(lookedAt, isHurried())
       if (parcel === undefined) return
       if (parcel.tries === 0) parcel.intake.sending(parcel.last)
       const task = deliver(parcel).finally(() => {
@@ -137,15 +141,17 @@ export function createShipper(options: ShipperOptions): Shipper {
     if (parcel.entries.length > 0 && !stopped) queue.add(parcel)
   }
 
-  /** For what time alone changes; a place that gets free pumps by itself. */
+  /**
+   * For what time alone changes; a place that gets free pumps by itself. What has become due since `send` looked is
+   * not past: it was not sent.
+   */
   function setAlarm(): void {
-    const now = clock.monotonic()
-    const atMs = underWay.size < slots() ? nextMs(now) : Number.POSITIVE_INFINITY
+    const atMs = underWay.size < slots() ? nextMs(lookedAt) : Number.POSITIVE_INFINITY
     if (alarm?.atMs === atMs) return
     alarm?.cancel()
     alarm = undefined
     if (atMs === Number.POSITIVE_INFINITY) return
-    const cancel = clock.after(atMs - now, () => {
+    const cancel = clock.after(Math.max(0, atMs - clock.monotonic()), () => {
       alarm = undefined
       pump()
     })

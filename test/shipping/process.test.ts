@@ -104,7 +104,8 @@ describe('a process', () => {
       { unref: false, batch: { ageMs: 1 } },
     )
     const exited = once(child, 'exit')
-    const [stats] = await once(child, 'message')
+    const early = exited.then((end) => Promise.reject(new Error(`it ended before it was idle: ${end}`)))
+    const [stats] = await Promise.race([once(child, 'message'), early])
     expect(stats).toMatchObject({ delivered: 10, requests: 3 })
     expect(await exited).toEqual([0, null])
   })

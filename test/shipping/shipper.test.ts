@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ShipperOptions } from '../../src/shipping/options.ts'
 import { createShipper } from '../../src/shipping/shipper.ts'
-import { turn } from './support/fake-clock.ts'
+import { fakeClock, turn } from './support/fake-clock.ts'
 import { many, shipped } from './support/memory-source.ts'
 import { rig } from './support/rig.ts'
 import { DELIVERED, scripted } from './support/scripted.ts'
@@ -22,6 +22,26 @@ describe('batches', () => {
     expect(to.requests).toEqual([['r0', 'r1', 'r2', 'late']])
     expect(spool.committed).toBe(4)
   })
+
+  it.each(Array.from({ length: 12 }, (_, n) => n + 0.5))(
+    'are sent in time, also if their time comes between two looks at the clock: after %d of them',
+    async (ageMs) => {
+      const to = scripted()
+      const still = fakeClock()
+      let looks = 0
+      const { shipper, source } = rig(to, {
+        clock: { ...still, monotonic: () => still.monotonic() + looks++ },
+        batch: { ageMs },
+      })
+      const spool = source('spool', many('r', 3))
+      // Nothing but the time calls.
+      spool.wait = () => new Promise(() => {})
+      void shipper.add(spool)
+      await still.step()
+      await turn()
+      expect(to.requests).toEqual([['r0', 'r1', 'r2']])
+    },
+  )
 
   it.each<[string, ShipperOptions['batch'], Partial<Parameters<typeof scripted>[0]>]>([
     ['by count', { count: 2 }, {}],
