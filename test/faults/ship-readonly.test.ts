@@ -1,6 +1,16 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
@@ -43,6 +53,14 @@ function readOnlyDirectory() {
   return { directory, spoolDir: join(logs, '.spool'), allow: () => chmodSync(logs, 0o755) }
 }
 
+/** Node where any user may run it: one that npx fetched lies in a home directory. */
+function ownNode(directory: string): string {
+  const path = join(directory, 'node')
+  copyFileSync(process.execPath, path, constants.COPYFILE_FICLONE)
+  chmodSync(path, 0o755)
+  return path
+}
+
 it('a service that may not write its spool holds its records, says so, and goes on when it may', async () => {
   const { directory, spoolDir, allow } = readOnlyDirectory()
   bundleWhole(['logger/create.ts', 'logger/default.ts', 'transports/http.ts'], join(directory, 'spoor.mjs'))
@@ -53,6 +71,7 @@ it('a service that may not write its spool holds its records, says so, and goes 
   const child = fork(script, [JSON.stringify({ transport, count: 1000 })], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     ...(own !== undefined && { uid: own, gid: own }),
+    execPath: ownNode(directory),
     cwd: directory,
   })
   onTestFinished(() => void child.kill('SIGKILL'))
