@@ -51,8 +51,20 @@ const threadTarget = (where, part, name, limit) => ({
   better: 'more',
 })
 
+/** What a request waits for; the rest of the thread's cost comes at the end of the turn, and from the collector. */
+const callTarget = (where, part, name) => ({
+  what: `${where}: ${name} / spoor, time in the calls`,
+  value: ratio(part[name].calls, part.spoor.calls),
+  better: 'more',
+})
+
 const scopedTargets = (part) =>
-  part?.spoor ? peersIn(part).map((name) => threadTarget('ship, in a request', part, name, 5)) : []
+  part?.spoor
+    ? peersIn(part).flatMap((name) => [
+        threadTarget('ship, in a request', part, name, 5),
+        callTarget('ship, in a request', part, name),
+      ])
+    : []
 
 /** What the issue promises is against those for Loki. */
 function peerTargets(backend, part) {
@@ -60,6 +72,7 @@ function peerTargets(backend, part) {
   const limits = backend === 'loki' ? { main: 5, perSecond: 2 } : {}
   return peersIn(part).flatMap((name) => [
     threadTarget('ship', part, name, limits.main),
+    callTarget('ship', part, name),
     {
       what: `ship: spoor / ${name}, calls/s`,
       value: ratio(part.spoor.callsPerSecond, part[name].callsPerSecond),
