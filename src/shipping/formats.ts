@@ -11,6 +11,7 @@ import { syslogDestination } from './destinations/syslog.ts'
 import { createHttpClient } from './http-client.ts'
 import { httpDestination } from './http-destination.ts'
 import type { DestinationOrders } from './orders.ts'
+import { assertOwn } from './own.ts'
 import type { Preset, PresetOptions } from './preset.ts'
 import { dash0FromEnvironment, dash0Preset } from './presets/dash0.ts'
 import { datadogPreset } from './presets/datadog.ts'
@@ -79,6 +80,7 @@ function checkOwn({ format, options = {} }: DestinationOrders): void {
 
 /** A user's own: a preset goes over HTTP, a destination is one already. */
 export function destinationFrom(own: Preset | Destination, orders: DestinationOrders): Destination {
+  assertOwn('httpTransport({ preset })', own)
   return 'encode' in own ? overHttp(own, orders) : own
 }
 
@@ -217,8 +219,10 @@ async function presetOfModule(orders: DestinationOrders): Promise<Preset> {
   const loaded = (await import(module)) as { preset?: unknown; default?: unknown }
   const found = loaded.preset ?? loaded.default
   const preset = typeof found === 'function' ? await found(ownOptions(orders)) : found
-  if (typeof preset === 'object' && preset !== null && 'encode' in preset && 'judge' in preset)
+  if (typeof preset === 'object' && preset !== null && 'encode' in preset && 'judge' in preset) {
+    assertOwn("httpTransport({ module })'s preset", preset as Preset)
     return preset as Preset
+  }
   throw optionError({
     option: 'httpTransport({ module })',
     value: module,
