@@ -1,8 +1,10 @@
+import { Buffer } from 'node:buffer'
 import { builtin } from '../config/builtin.ts'
 import { beforeExit } from '../config/exit.ts'
 import { LOSS_MESSAGE } from '../config/loss.ts'
 import { createBatch, type Loss } from '../segments/batch.ts'
 import type { KeyNames } from '../segments/spool/about.ts'
+import { MAX_LINE_BYTES } from '../segments/spool/limits.ts'
 import { makeOwner } from '../segments/spool/owner.ts'
 import { createSpoolWriter, type SpoolWriter } from '../segments/spool/writer.ts'
 import type { ShipperEvent } from '../shipping/events.ts'
@@ -43,6 +45,7 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
   let unwrittenMs: number | undefined
   let carrying = false
   let carriedLost = 0
+  let oversized = 0
   let forgetCarried: (() => void) | undefined
 
   const shipping = createShipping(settings, owner, {
@@ -116,6 +119,16 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     carriedLost += records
     const message = `${records} records for ${name} may be lost: they were not delivered yet, and could not be written: ${cause()}.`
     host.report({ code: 'dropped', message, dropped: records })
+  }
+
+  /** The spool would not give it back, and no back end takes it. */
+  function leaveOut(level: number): void {
+    oversized++
+    const reason = `it has more than ${MAX_LINE_BYTES} bytes`
+    const loss = { dropped: 1, byLevel: new Map([[level, 1]]), since: Date.now() }
+    const message = `a record for ${name} was lost (${lossByLevel(loss)}): ${reason}. Log less of what is large.`
+    host.report({ code: 'dropped', message, dropped: 1 })
+    batch.add(lossLine(host, name, loss, reason), WARN)
   }
 
   const batch = createBatch({
@@ -193,7 +206,11 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
       // What an earlier run has left goes out whether or not there are records of this one.
       shipping.begin()
     },
-    write: (line, level) => batch.add(line, level),
+    write(line, level) {
+      // A UTF-16 unit is three bytes at most: what is short needs no counting.
+      if (line.length * 3 > MAX_LINE_BYTES && Buffer.byteLength(line) > MAX_LINE_BYTES) leaveOut(level)
+      else batch.add(line, level)
+    },
     flushSync: () => void batch.flush(),
     flush: () => batch.drained(),
     delivered,
@@ -204,9 +221,9 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     stats(): HttpStats {
       const { shipper, spoolBytes, dropped, failure } = shipping.stats()
       return {
-        records: batch.records,
+        records: batch.records + oversized,
         bytes: writer?.bytes ?? 0,
-        dropped: batch.dropped + dropped + carriedLost + (shipper?.lost ?? 0),
+        dropped: batch.dropped + dropped + carriedLost + oversized + (shipper?.lost ?? 0),
         buffered: batch.buffered + shipping.carried,
         lastError: failure ?? shipper?.lastError ?? writer?.error?.message,
         state: failure === undefined ? (shipper?.state ?? 'starting') : 'held',
