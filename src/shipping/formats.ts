@@ -8,6 +8,7 @@ import { cloudwatchDestination } from './destinations/cloudwatch.ts'
 import { fluentdDestination } from './destinations/fluentd.ts'
 import { splunkAckDestination } from './destinations/splunk-ack.ts'
 import { syslogDestination } from './destinations/syslog.ts'
+import { checkAddress } from './http-address.ts'
 import { createHttpClient } from './http-client.ts'
 import { httpDestination } from './http-destination.ts'
 import type { DestinationOrders } from './orders.ts'
@@ -171,10 +172,12 @@ function datadog(orders: DestinationOrders, tell: Tell): Destination {
 function splunk(orders: DestinationOrders): Destination {
   const options = { ...common(orders), index: orders.index }
   if (orders.options?.acknowledged !== true) return overHttp(splunkPreset(options), orders)
+  checkAddress(options.url.href, orders.allowInsecure)
   const client = createHttpClient({ ...clientOptions(orders), compression: 'gzip' })
-  return splunkAckDestination({ ...options, exchange: client.exchange } as Parameters<
+  const made = splunkAckDestination({ ...options, exchange: client.exchange } as Parameters<
     typeof splunkAckDestination
   >[0])
+  return { ...made, close: async () => client.close() }
 }
 
 /** `tcp://host:port`, `tls://host`, `unix:///path`. */
