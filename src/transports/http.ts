@@ -16,6 +16,7 @@ import {
   httpSettings,
 } from './http-options.ts'
 import { createShipping } from './shipping.ts'
+import { useSpool } from './spool-users.ts'
 import type { TransportHost } from './transport.ts'
 
 export type { HttpBatchOptions, HttpStats, HttpTransport, HttpTransportOptions } from './http-options.ts'
@@ -46,6 +47,7 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
   let carrying = false
   let carriedLost = 0
   let oversized = 0
+  let use: ReturnType<typeof useSpool> | undefined
   let forgetCarried: (() => void) | undefined
 
   const shipping = createShipping(settings, owner, {
@@ -187,8 +189,14 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
   const waitAtEnd = (): void => void delivered(settings.exitWaitMs)
   if (settings.exitWaitMs > 0) process.once('beforeExit', waitAtEnd)
 
+  function tellShared(): void {
+    const message = `another transport that ships elsewhere has the same spool, ${directory}: after a restart one may deliver what the other has left. Give each a name of its own (httpTransport({ name })).`
+    host.report({ code: 'shared-spool', message })
+  }
+
   async function end(): Promise<void> {
     closed = true
+    use?.leave()
     process.off('beforeExit', waitAtEnd)
     await batch.close(CLOSE_WAIT_MS)
     writer?.close()
@@ -203,6 +211,8 @@ export function httpTransport(options: HttpTransportOptions): HttpTransport {
     level: levelNumber(settings.level),
     attach(given) {
       host = guardedHost(given, name)
+      use ??= useSpool(settings)
+      if (use.elsewhere) tellShared()
       // What an earlier run has left goes out whether or not there are records of this one.
       shipping.begin()
     },

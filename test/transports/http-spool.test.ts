@@ -151,6 +151,17 @@ describe('a spool that can not be written', () => {
     expect(readFileSync(join(spoolDir, segment), 'utf8')).toMatch(/^\{[^\n]*"n":1\}\n$/)
   })
 
+  it('of a transport that ships elsewhere is told: what one leaves the other would deliver', async () => {
+    const [sink, other] = [await startSink(), await startSink()]
+    const spoolDir = temporaryDirectory()
+    const codes = ({ told }: Shipping) => told.map(({ code }) => code)
+    const first = shipTo(sink, spoolDir)
+    expect(codes(shipTo(sink, spoolDir))).toEqual([])
+    expect(codes(shipTo(other, spoolDir, { name: 'other' }))).toEqual([])
+    expect(codes(first)).toEqual([])
+    expect(codes(shipTo(other, spoolDir))).toEqual(['shared-spool'])
+  })
+
   it('is left for a new directory when somebody removes or renames it while it is written', async () => {
     const sink = await startSink()
     const spoolDir = temporaryDirectory()
