@@ -1,6 +1,6 @@
 import { renameSync, statSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { hiddenName } from '../segments/names.ts'
+import { openRegular } from '../segments/read/regular.ts'
 import { tryLock } from '../segments/write/lock.ts'
 import type { Rotation } from '../segments/write/rotation.ts'
 import { createWriter } from '../segments/write/writer.ts'
@@ -211,7 +211,7 @@ interface Counted {
 async function countLines(path: string): Promise<Counted> {
   const inode = inodeOf(path)
   if (inode === 0) return { lines: 0, inode }
-  const file = await open(path, 'r')
+  const { handle: file } = await openRegular(path, false)
   try {
     const chunk = Buffer.alloc(CHUNK)
     let lines = 0

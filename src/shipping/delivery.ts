@@ -10,6 +10,7 @@ import { createRefusals } from './refusals.ts'
 import type { Report } from './report.ts'
 import type { Shipped } from './shipped.ts'
 import type { Counts } from './stats.ts'
+import { understood } from './understood.ts'
 import { levelsOf, messageOf, recordsText } from './words.ts'
 
 /** Sends parcels and does what the answers ask for. */
@@ -74,12 +75,7 @@ export function createDelivery({ settings, counts, health, limit, report }: Deli
   }
 
   function judge(parcel: Parcel, verdict: Answered): Outcome {
-    const maySearch = (): boolean => refusals.maySearch(parcel.found, parcel.anyTaken)
-    try {
-      return outcomeOf(parcel, verdict, maySearch)
-    } catch {
-      return outcomeOf(parcel, NO_VERDICT, maySearch)
-    }
+    return outcomeOf(parcel, verdict, () => refusals.maySearch(parcel.found, parcel.anyTaken))
   }
 
   function count(parcel: Parcel, records: readonly Shipped[]): void {
@@ -173,18 +169,6 @@ export function createDelivery({ settings, counts, health, limit, report }: Deli
       for (const controller of underWay) controller.abort(new Error('the shipper was stopped'))
     },
   }
-}
-
-const KINDS: readonly unknown[] = ['delivered', 'retry', 'hold', 'halve', 'bisect', 'refuse', 'partly']
-
-/** Presets are also written by users: what is no verdict keeps the records until somebody has mended the preset. */
-const NO_VERDICT: Verdict = {
-  kind: 'hold',
-  reason: 'its preset or destination gave no verdict that spoor knows',
-}
-
-function understood(verdict: Answered): Answered {
-  return KINDS.includes((verdict as Answered | undefined)?.kind) ? verdict : NO_VERDICT
 }
 
 /** What the destination complains of though it took everything. */

@@ -8,9 +8,11 @@ import { cloudwatchDestination } from './destinations/cloudwatch.ts'
 import { fluentdDestination } from './destinations/fluentd.ts'
 import { splunkAckDestination } from './destinations/splunk-ack.ts'
 import { syslogDestination } from './destinations/syslog.ts'
+import { checkAddress } from './http-address.ts'
 import { createHttpClient } from './http-client.ts'
 import { httpDestination } from './http-destination.ts'
 import type { DestinationOrders } from './orders.ts'
+import { assertOwn } from './own.ts'
 import type { Preset, PresetOptions } from './preset.ts'
 import { dash0FromEnvironment, dash0Preset } from './presets/dash0.ts'
 import { datadogPreset } from './presets/datadog.ts'
@@ -79,6 +81,7 @@ function checkOwn({ format, options = {} }: DestinationOrders): void {
 
 /** A user's own: a preset goes over HTTP, a destination is one already. */
 export function destinationFrom(own: Preset | Destination, orders: DestinationOrders): Destination {
+  assertOwn('httpTransport({ preset })', own)
   return 'encode' in own ? overHttp(own, orders) : own
 }
 
@@ -169,10 +172,12 @@ function datadog(orders: DestinationOrders, tell: Tell): Destination {
 function splunk(orders: DestinationOrders): Destination {
   const options = { ...common(orders), index: orders.index }
   if (orders.options?.acknowledged !== true) return overHttp(splunkPreset(options), orders)
+  checkAddress(options.url.href, orders.allowInsecure)
   const client = createHttpClient({ ...clientOptions(orders), compression: 'gzip' })
-  return splunkAckDestination({ ...options, exchange: client.exchange } as Parameters<
+  const made = splunkAckDestination({ ...options, exchange: client.exchange } as Parameters<
     typeof splunkAckDestination
   >[0])
+  return { ...made, close: async () => client.close() }
 }
 
 /** `tcp://host:port`, `tls://host`, `unix:///path`. */
@@ -217,8 +222,10 @@ async function presetOfModule(orders: DestinationOrders): Promise<Preset> {
   const loaded = (await import(module)) as { preset?: unknown; default?: unknown }
   const found = loaded.preset ?? loaded.default
   const preset = typeof found === 'function' ? await found(ownOptions(orders)) : found
-  if (typeof preset === 'object' && preset !== null && 'encode' in preset && 'judge' in preset)
+  if (typeof preset === 'object' && preset !== null && 'encode' in preset && 'judge' in preset) {
+    assertOwn("httpTransport({ module })'s preset", preset as Preset)
     return preset as Preset
+  }
   throw optionError({
     option: 'httpTransport({ module })',
     value: module,

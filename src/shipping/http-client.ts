@@ -110,6 +110,11 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
           resolve(answer)
         }, fail)
       })
+      // A switch to another protocol, which was not asked for: without a listener nothing would tell of it.
+      request.once('upgrade', (_response, socket) => {
+        socket.destroy()
+        fail(new Error('it answers 101 and would speak another protocol'))
+      })
       // It stays, since a request may fail again after it was given up. From Node 24 on it fails besides its response:
       // what was answered counts, though the rest of the request could not be written.
       request.on('error', (error) => {

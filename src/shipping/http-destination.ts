@@ -6,6 +6,7 @@ import { createHttpClient, type HttpClientOptions } from './http-client.ts'
 import type { Answered } from './outcome.ts'
 import type { Answer, Preset, PresetRequest, Verdict } from './preset.ts'
 import type { Shipped } from './shipped.ts'
+import { understood } from './understood.ts'
 import { messageOf } from './words.ts'
 
 export interface HttpDestinationOptions extends HttpClientOptions {
@@ -51,6 +52,7 @@ export function httpDestination(preset: Preset, options: HttpDestinationOptions 
       // It is one of the records that it stumbles over.
       return { kind: 'bisect', reason: `the preset can't encode it: ${messageOf(error)}` }
     }
+    if (!isRequest(request)) return NO_REQUEST
     const unsent = verdictBefore(request)
     if (unsent !== undefined) return unsent
     let answer: Answer
@@ -80,7 +82,7 @@ export function httpDestination(preset: Preset, options: HttpDestinationOptions 
     if (answer.status >= 300 && answer.status <= 399)
       return { kind: 'hold', reason: redirectOf(answer, request) }
     try {
-      return preset.judge(answer, records)
+      return understood(preset.judge(answer, records))
     } catch (error) {
       return {
         kind: 'hold',
@@ -99,6 +101,17 @@ export function httpDestination(preset: Preset, options: HttpDestinationOptions 
     send,
     close: async () => client.close(),
   }
+}
+
+const NO_REQUEST: Verdict = {
+  kind: 'hold',
+  reason: 'its preset gave no request: an object with url, headers, and a body that is a text or bytes',
+}
+
+/** Presets are also written by users. */
+function isRequest(given: unknown): boolean {
+  const { url, body } = (given ?? {}) as Partial<PresetRequest>
+  return url !== undefined && (typeof body === 'string' || body instanceof Uint8Array)
 }
 
 function sampleRequest(preset: Preset): PresetRequest | undefined {

@@ -40,8 +40,8 @@ export interface Intake {
   readonly emptySerial: number
   /** Whether any read has ended. */
   readonly known: boolean
-  /** The groups of its records so far; kept where it is to be emptied before others. */
-  readonly groups: ReadonlySet<string>
+  /** Whether a record of that group was or may have been among its own; known where it is to be emptied before others. */
+  mayHave(group: string): boolean
   /** It was read to its end for the moment, and all is done with and noted. */
   readonly caughtUp: boolean
   /** The same, and nothing more will come. */
@@ -63,6 +63,9 @@ export interface Intake {
   /** Waits until what is done with is noted, then closes the source. Never rejects. */
   close(): Promise<void>
 }
+
+// Labels made of data would fill the memory: past this it may have any.
+const MOST_GROUPS = 10_000
 
 export function createIntake(options: IntakeOptions): Intake {
   const { source, clock } = options
@@ -123,7 +126,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const entry: Entry = { record, n: options.nextNumber(), done: false }
       window.add(entry)
       const group = options.groupOf(record)
-      if (options.first) groups.add(group)
+      if (options.first && groups.size < MOST_GROUPS) groups.add(group)
       full.push(...collector.add(entry, group, now))
     }
     if (full.length > 0) options.onFull(full, intake)
@@ -173,7 +176,7 @@ export function createIntake(options: IntakeOptions): Intake {
     get known() {
       return known
     },
-    groups,
+    mayHave: (group) => groups.size >= MOST_GROUPS || groups.has(group),
     get caughtUp() {
       return known && emptySerial > 0 && window.count === 0 && committing === undefined
     },

@@ -1,4 +1,5 @@
 import type { HttpFormat } from '../config/formats.ts'
+import type { KeyNames } from '../segments/spool/about.ts'
 import type { ShipperEvent } from './events.ts'
 import type { ShipperStats } from './stats.ts'
 
@@ -44,6 +45,8 @@ export interface ShipOrders {
   readonly note: string
   /** What its `time` is called. */
   readonly timeKey: string
+  /** The default schema's key of each key that is written under another name, in lines that are carried. @default none */
+  readonly names?: KeyNames | undefined
   /** Subdirectories that one who died before it had adopted for the same owner. */
   readonly adopted?: readonly string[] | undefined
 }
@@ -52,6 +55,8 @@ export interface ShipOrders {
 export type ShipOrder =
   /** The writer has begun this subdirectory. */
   | { readonly kind: 'directory'; readonly subdirectory: string }
+  /** Lines that could not be written to the spool; of which it says 'carried' once they are done with. */
+  | { readonly kind: 'carry'; readonly id: number; readonly lines: string }
   /** Look at once. */
   | { readonly kind: 'poke' }
   /** Answer when all that is in the spool now is delivered, after `waitMs` at the latest. */
@@ -79,6 +84,7 @@ export type ShipReport =
   | { readonly kind: 'lost'; readonly loss: SpoolLoss; readonly reason: string }
   /** It has taken this subdirectory over from a dead process. */
   | { readonly kind: 'adopted'; readonly subdirectory: string }
+  | { readonly kind: 'carried'; readonly id: number }
   | { readonly kind: 'drained'; readonly id: number; readonly all: boolean }
   | { readonly kind: 'stopped' }
   /** It could not begin: there is nothing that could be sent. */

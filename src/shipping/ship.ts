@@ -5,6 +5,7 @@ import { type Dropped, sumOfLevels } from '../segments/spool/line.ts'
 import { TOUCH_MS } from '../segments/spool/owner.ts'
 import { createSpoolSource } from '../segments/spool/source.ts'
 import type { SpoolSource } from '../segments/spool/source-options.ts'
+import { type CarriedSource, createCarriedSource } from './carried-source.ts'
 import { type ShippingClock, systemClock } from './clock.ts'
 import { createDeadLetters } from './dead-letters.ts'
 import type { Destination } from './destination.ts'
@@ -44,6 +45,7 @@ export function ship(
   const clock = systemClock(true)
   const sources = new Map<string, SpoolSource>()
   const waiting: ShipOrder[] = []
+  let carried: CarriedSource | undefined
   let shipper: Shipper | undefined
   // Once what was left by others is known, and so goes first.
   let ready: Shipper | undefined
@@ -129,6 +131,15 @@ export function ship(
     void shipper.add(spoolSource(source), { first: finished }).then(() => sources.delete(subdirectory))
   }
 
+  function carry(to: Shipper, id: number, lines: string): void {
+    if (carried === undefined) {
+      const parse = lineParser(orders.names ?? {}, clock.now)
+      carried = createCarriedSource(parse, (done) => say({ kind: 'carried', id: done }))
+      void to.add(carried)
+    }
+    carried.add(id, lines)
+  }
+
   async function touch(): Promise<void> {
     for (const source of [...sources.values()]) await source.touch()
   }
@@ -176,6 +187,7 @@ export function ship(
     if (order.kind === 'stop') void end(order.waitMs)
     else if (ready === undefined) waiting.push(order)
     else if (order.kind === 'directory') add(order.subdirectory, false)
+    else if (order.kind === 'carry') carry(ready, order.id, order.lines)
     else if (order.kind === 'poke') poke(ready)
     else void drain(ready, order.id, order.waitMs)
   }
@@ -201,6 +213,7 @@ export function ship(
     stopped = true
     for (const takeBack of ticks) takeBack()
     for (const source of sources.values()) source.finish()
+    carried?.finish()
     await shipper?.stop(Math.max(until - clock.monotonic(), TIDY_MS))
     tellStats()
     say({ kind: 'stopped' })

@@ -35,7 +35,7 @@ export function createTurns({ intakes, firsts, queue, concurrency, ageMs }: Turn
     if (!ordered) return false
     for (const other of firsts) {
       if (other === intake) return false
-      if (!other.caughtUp && (!other.known || other.groups.has(group))) return true
+      if (!other.caughtUp && (!other.known || other.mayHave(group))) return true
     }
     return false
   }

@@ -26,6 +26,7 @@ import { isFieldName, isFieldValue } from '../config/lists.ts'
 import type { Destination } from '../shipping/destination.ts'
 import { problemOf } from '../shipping/http-address.ts'
 import type { DestinationOrders } from '../shipping/orders.ts'
+import { assertOwn } from '../shipping/own.ts'
 import type { Preset } from '../shipping/preset.ts'
 import type { ShipperState, ShipperStats } from '../shipping/stats.ts'
 import type { Transport, TransportStats } from './transport.ts'
@@ -209,6 +210,7 @@ export function httpSettings(options: HttpTransportOptions): HttpSettings {
       expected: isUrl.expected,
       instead: `Formats that find their endpoint in the environment: ${FINDS_ITSELF.join(', ')}.`,
     })
+  if (preset !== undefined) assertOwn('httpTransport({ preset })', preset)
   checkWayOut(options)
   const name = options.name ?? 'http'
   const spool = options.spoolDir ?? defaultSpool(process.env)

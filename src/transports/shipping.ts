@@ -1,11 +1,13 @@
 import type { Worker } from 'node:worker_threads'
 import { builtin } from '../config/builtin.ts'
 import { isExiting } from '../config/exit.ts'
+import type { KeyNames } from '../segments/spool/about.ts'
 import { threadFile } from '../segments/thread-file.ts'
 import { after, atEndOfTurn, clearTimeout, outsideScopes } from '../segments/timers.ts'
 import type { ShipperEvent } from '../shipping/events.ts'
 import type { ShipOrder, ShipOrders, ShipReport } from '../shipping/orders.ts'
 import type { ShipperStats } from '../shipping/stats.ts'
+import { createCarried } from './carried.ts'
 import type { HttpSettings } from './http-options.ts'
 
 /** The other end of a transport that ships: it is started, and started again when it dies. */
@@ -20,6 +22,16 @@ export interface Shipping {
    * @param written resolves when what is asked for is in the spool
    */
   drain(written: Promise<void>, waitMs: number): Promise<boolean>
+  /**
+   * Hands lines that the spool does not take to the shipper, as long as the back end takes records.
+   *
+   * @returns how many UTF-16 units it took: all or none
+   */
+  carry(lines: string): number
+  /** UTF-16 units that were carried and are not delivered. */
+  readonly carried: number
+  /** Gives those back. */
+  takeCarried(): string
   /** The writer has closed. Resolves when it has ended, having waited up to `waitMs` for deliveries. */
   end(waitMs: number): Promise<void>
   /** `failure`: why it could not even begin. */
@@ -35,8 +47,10 @@ export interface ShippingHost {
   onEvent(event: ShipperEvent): void
   onProblem(code: string, message: string, dropped?: number): void
   onLost(lines: number, byLevel: Readonly<Record<string, number>>, reason: string): void
-  /** A line of the logger's for a loss, and what its time is called. */
-  note(): { line: string; timeKey: string }
+  /** There is room for more that is carried. */
+  onCarried(): void
+  /** A line of the logger's for a loss, what its time is called, and what the others are. */
+  note(): { line: string; timeKey: string; names: KeyNames }
 }
 
 /** What was started: a thread, or the same code here. */
@@ -63,6 +77,7 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
   const directories = new Set<string>()
   // Those of dead processes, which a runner that comes after the one that took them over must be told.
   const adopted = new Set<string>()
+  const carried = createCarried()
   const draining = new Map<number, Drain>()
   let runner: Runner | undefined
   let starting: Promise<void> | undefined
@@ -93,7 +108,7 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
 
   async function launch(): Promise<void> {
     if (runner !== undefined || ended || isExiting()) return
-    const { line, timeKey } = host.note()
+    const { line, timeKey, names } = host.note()
     const orders: ShipOrders = {
       kind: 'ship',
       directory: settings.directory,
@@ -105,11 +120,13 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
       deadLetterBytes: settings.deadLetterBytes,
       note: line,
       timeKey,
+      names,
       adopted: [...adopted],
     }
     try {
       runner = file === undefined ? await startHere(orders) : startThread(file, orders)
       for (const subdirectory of directories) runner.order({ kind: 'directory', subdirectory })
+      for (const order of carried.orders()) runner.order(order)
       for (const [id, drain] of draining) ask(id, drain)
       if (ended) runner.order({ kind: 'stop', waitMs: 0 })
     } catch (error) {
@@ -179,7 +196,10 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
     else if (report.kind === 'problem') host.onProblem(report.code, report.message, report.dropped)
     else if (report.kind === 'lost') host.onLost(report.loss.lines, report.loss.byLevel, report.reason)
     else if (report.kind === 'adopted') adopted.add(report.subdirectory)
-    else if (report.kind === 'drained') drained(report.id, report.all)
+    else if (report.kind === 'carried') {
+      carried.done(report.id)
+      host.onCarried()
+    } else if (report.kind === 'drained') drained(report.id, report.all)
     else if (report.kind === 'stopped') stopped?.()
     else failed(report.message.replace(/^spoor: /, ''))
   }
@@ -207,6 +227,17 @@ export function createShipping(settings: HttpSettings, owner: string, host: Ship
       begin()
       runner?.order({ kind: 'directory', subdirectory })
     },
+    carry(lines) {
+      if (runner === undefined || ended || isExiting() || shipper?.state !== 'healthy') return 0
+      const order = carried.add(lines)
+      if (order === undefined) return 0
+      runner.order(order)
+      return lines.length
+    },
+    get carried() {
+      return carried.units
+    },
+    takeCarried: carried.take,
     drain(written, waitMs) {
       const id = drains++
       begin()

@@ -183,6 +183,13 @@ describe('text', () => {
     expect(parse('\0\0{"msg":"behind a hole"}')?.record.msg).toBe('behind a hole')
   })
 
+  // Each would take minutes if every NUL were taken for the beginning of the end.
+  it.each(['\0', '\r', '\r\0'])('may have a hole of %j in its middle', (nothing) => {
+    const hole = nothing.repeat(1_000_000)
+    const line = `half a line${hole}and another's`
+    expect(parse(`${line}${nothing}\r`)?.line === line).toBe(true)
+  })
+
   it('is taken apart by the pattern', () => {
     const pattern =
       /^(?<remote_address>\S+) - - \[(?<time>[^\]]+)\] "(?<msg>[^"]*)" (?<status>\d+)(?: (?<more>x))?/

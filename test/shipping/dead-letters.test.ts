@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process'
+import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import {
   appendFileSync,
@@ -156,17 +156,18 @@ describe('dead letters', () => {
     expect(letters.lastError).toContain('ENOTDIR')
   })
 
-  it('are not written past their quota where the older half can not be replaced', async () => {
+  it.each([
+    ['a directory', mkdirSync],
+    // Whoever opens it would wait for its writer, and everything behind would wait too.
+    ['a FIFO', (path: string) => execFileSync('mkfifo', [path])],
+  ])('are not written past their quota where the older half is %s', async (_, make) => {
     const { path, letters, lines } = lettersAt(undefined, { maxBytes: 4000 })
-    // A directory of that name can't be replaced by a file.
-    mkdirSync(`${path}.1`)
+    make(`${path}.1`)
     let written = 0
     for (const record of many('r', 100)) written += await letters.add([of(record)])
     expect(written).toBe(lines().length)
     expect(statSync(path).size).toBeLessThanOrEqual(2000)
-    expect(letters.lastError).toBe(
-      `${path}.1 can't be read, nor replaced: EISDIR: illegal operation on a directory, read`,
-    )
+    expect(letters.lastError).toBe(`${path}.1 can't be read, nor replaced: no regular file`)
   })
 })
 

@@ -225,6 +225,14 @@ describe('an answer', () => {
     expect(await sendTo(url)).toMatchObject({ kind: 'halve', status: 413 })
   })
 
+  it('that changes the protocol is a retry, at once', async () => {
+    const { url } = await rawServer((socket) => {
+      const switching = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\nPRI'
+      socket.once('data', () => socket.write(switching))
+    })
+    expect(await sendTo(url)).toMatchObject({ kind: 'retry', reason: expect.stringContaining('101') })
+  })
+
   it('of a preset that fails keeps the records', async () => {
     const { url } = await httpServer()
     const judge = () => {

@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, statfsSync, unlinkSync, writeFileSync
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createBatch } from '../../src/segments/batch.ts'
-import { readOwnFile } from '../../src/segments/spool/about.ts'
+import { readSmallFileNow } from '../../src/segments/spool/about.ts'
 import { createSpoolBudget } from '../../src/segments/spool/budget.ts'
 import { parseCheckpoint } from '../../src/segments/spool/checkpoint.ts'
 import type { Dropped } from '../../src/segments/spool/line.ts'
@@ -115,7 +115,9 @@ describe('a spool on a disk that fills', () => {
     expect(reading.codes()).toContain('checkpoint')
     expect(segmentsIn(home)).toEqual(all.slice(-1))
     // There is room for it by then.
-    expect(parseCheckpoint(readOwnFile(join(home, 'checkpoint')) ?? '')).toMatchObject({ seq: all.at(-1) })
+    expect(parseCheckpoint(readSmallFileNow(join(home, 'checkpoint')) ?? '')).toMatchObject({
+      seq: all.at(-1),
+    })
     expect(readdirSync(home).filter((name) => name.endsWith('.tmp'))).toEqual([])
   })
 

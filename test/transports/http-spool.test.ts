@@ -100,6 +100,68 @@ describe('a spool that can not be written', () => {
     expect(http.stats().dropped).toBe(dropped)
   })
 
+  it('is none for as long as it takes: records are delivered from memory, and in the spool again when it can be', async () => {
+    const sink = await startSink()
+    const { spoolDir, unblock } = blocked()
+    const { http, log, told } = shipTo(sink, spoolDir)
+    let n = 0
+    for (; n < 3000; n++) log.info('order placed', { n, pad: 'x'.repeat(1000) })
+    await until(() => numbersIn(sink).length === 3000)
+    expect(await http.delivered(40_000)).toBe(true)
+    // What comes now goes without a wait.
+    log.info('order placed', { n: n++ })
+    expect(await http.delivered(40_000)).toBe(true)
+    expect(numbersIn(sink)).toEqual(upTo(n))
+    expect(http.stats()).toMatchObject({ dropped: 0, buffered: 0, bytes: 0 })
+    expect(told.find(({ code }) => code === 'unspooled')?.message).toContain('delivered from memory')
+    unblock()
+    log.info('order placed', { n: n++ })
+    expect(await http.delivered(40_000)).toBe(true)
+    expect(numbersIn(sink)).toEqual(upTo(n))
+    expect(http.stats().bytes).toBeGreaterThan(0)
+    expect(told.at(-1)?.message).toContain('is written again')
+  })
+
+  it.each([
+    ['are written where they can be', true, 0],
+    ['are told as lost where they can not', false, 1],
+  ])('records that are on their way at the end %s', async (_, written, lost) => {
+    let down = false
+    const sink = await startSink({ refuse: () => (down ? 503 : undefined) })
+    const { spoolDir, unblock } = blocked()
+    const url = `${sink.url}/_bulk`
+    const { http, log, told } = shipTo(sink, spoolDir, { url })
+    log.info('order placed', { n: 0 })
+    await until(() => numbersIn(sink).length === 1)
+    expect(await http.delivered(40_000)).toBe(true)
+    down = true
+    log.info('order placed', { n: 1 })
+    await until(() => http.stats().state === 'failing')
+    if (written) unblock()
+    await shutdown(log)
+    expect(http.stats().dropped).toBe(lost)
+    expect(told.filter(({ code }) => code === 'dropped').map(({ dropped }) => dropped)).toEqual(
+      lost === 0 ? [] : [1],
+    )
+    if (!written) return
+    // For the next start.
+    const [segment = ''] = readdirSync(spoolDir, { recursive: true, encoding: 'utf8' }).filter((one) =>
+      one.endsWith('.ndjson'),
+    )
+    expect(readFileSync(join(spoolDir, segment), 'utf8')).toMatch(/^\{[^\n]*"n":1\}\n$/)
+  })
+
+  it('of a transport that ships elsewhere is told: what one leaves the other would deliver', async () => {
+    const [sink, other] = [await startSink(), await startSink()]
+    const spoolDir = temporaryDirectory()
+    const codes = ({ told }: Shipping) => told.map(({ code }) => code)
+    const first = shipTo(sink, spoolDir)
+    expect(codes(shipTo(sink, spoolDir))).toEqual([])
+    expect(codes(shipTo(other, spoolDir, { name: 'other' }))).toEqual([])
+    expect(codes(first)).toEqual([])
+    expect(codes(shipTo(other, spoolDir))).toEqual(['shared-spool'])
+  })
+
   it('is left for a new directory when somebody removes or renames it while it is written', async () => {
     const sink = await startSink()
     const spoolDir = temporaryDirectory()
@@ -170,8 +232,6 @@ describe('what is found in a spool at the start', () => {
     readonly delivered?: readonly number[]
     /** It happens, and there is nothing that somebody could do about it. */
     readonly silent?: boolean
-    /** How far it was can't be noted, so it stays. */
-    readonly stays?: boolean
   }
 
   const good = { [SEGMENT]: lines(0, 1, 2), 'about.json': ABOUT, alive: '' }
@@ -181,7 +241,7 @@ describe('what is found in a spool at the start', () => {
     'a checkpoint that is empty': { files: { ...good, checkpoint: '' } },
     'a checkpoint of zeros': { files: { ...good, checkpoint: Buffer.alloc(64) } },
     'a checkpoint of another version': { files: { ...good, checkpoint: '{"v":9,"seq":1}' } },
-    'a directory as checkpoint': { files: good, directories: ['checkpoint'], stays: true },
+    'a directory as checkpoint': { files: good, directories: ['checkpoint'] },
     'no about.json': { files: { [SEGMENT]: lines(0, 1, 2) } },
     'an about.json that is torn': { files: { ...good, 'about.json': '{"v":1,"na' } },
     'a directory as about.json': { files: { [SEGMENT]: lines(0, 1, 2) }, directories: ['about.json'] },
@@ -251,7 +311,7 @@ describe('what is found in a spool at the start', () => {
       for (const file of Object.keys(beside))
         expect(readFileSync(join(spoolDir, 'http', file), 'utf8')).toBe(beside[file])
       const left = readdirSync(join(spoolDir, 'http'), { recursive: true, encoding: 'utf8' })
-      expect(left.filter((one) => one.endsWith('.ndjson')).length > 0).toBe(found.stays === true)
+      expect(left.filter((one) => one.endsWith('.ndjson'))).toEqual([])
     },
   )
 })

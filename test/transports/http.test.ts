@@ -102,6 +102,23 @@ describe('the HTTP transport', () => {
     expect(to.records).toHaveLength(arrived)
   })
 
+  it('leaves out a record that is larger than the spool gives back, counted and told by a record in its place', async () => {
+    const to = await sink()
+    const http = httpTransport({ url: to.url, spoolDir: temporaryDirectory(), batch, thread: false })
+    const log = createLogger({ transports: [http], lifecycle: false })
+    log.info('order placed', { n: 1 })
+    log.error('too large', { n: 2, pad: 'x'.repeat(9_000_000) })
+    log.info('order placed', { n: 3 })
+    expect(await http.delivered(10_000)).toBe(true)
+    expect(to.records).toMatchObject([
+      { n: 1 },
+      { msg: 'log records were lost', level: 'warn', dropped: 1, dropped_by_level: { error: 1 } },
+      { n: 3 },
+    ])
+    expect(http.stats()).toMatchObject({ records: 4, dropped: 1 })
+    await shutdown(log)
+  })
+
   it('says what keeps it from even beginning, in its stats and in the other transports', async () => {
     const memory = memoryTransport()
     const http = httpTransport({
@@ -144,5 +161,22 @@ describe('what can not work is refused at once', () => {
     }
     await destinationOf(orders as DestinationOrders).catch((error: Error) => problems.push(error.message))
     expect(problems).toEqual([expect.stringContaining('metadata')])
+  })
+
+  it('splunk with acknowledgement goes to no other host over http, and leaves no connection open', async () => {
+    const to = await sink()
+    const orders = { format: 'splunk', options: { acknowledged: true }, token: 't-hec', allowInsecure: false }
+    const make = (url: string) =>
+      destinationOf({ ...orders, url, timeoutMs: 1000, environment: {} } as DestinationOrders)
+    await expect(make('http://splunk.example/')).rejects.toThrow(/expected an https/)
+    const closed = new Promise((resolve) =>
+      to.server.once('connection', (socket) => socket.once('close', resolve)),
+    )
+    const made = await make(to.url)
+    const record = { line: '{}', bytes: 2, record: {}, timeMs: 0, nth: 0, id: 'a' }
+    to.answer = 503
+    await made.send([record], new AbortController().signal)
+    await made.close?.()
+    await closed
   })
 })

@@ -23,7 +23,9 @@ export interface ForeignOptions {
 }
 
 // What is written at the old place after a truncation leaves a hole before it.
-const AROUND = /^\0+|[\0\r]+$/g
+const HOLE = /^\0+/
+const NUL = 0
+const CARRIAGE_RETURN = 13
 
 /**
  * Makes what reads lines of any logger's: a JSON object by what its keys are known to mean, other text by the pattern.
@@ -33,7 +35,7 @@ export function foreignLines(options: ForeignOptions = {}): (text: string) => Fo
   const { pattern, now = Date.now } = options
 
   return (text) => {
-    const line = text.replace(AROUND, '')
+    const line = withoutEnd(text.replace(HOLE, ''))
     if (line.trim() === '') return undefined
     const fields = objectOf(line)
     if (fields !== undefined) {
@@ -46,6 +48,17 @@ export function foreignLines(options: ForeignOptions = {}): (text: string) => Fo
     const timeMs = parseTime(record.time, now())
     return { line, record, fields, timeMs, plain: groups === undefined }
   }
+}
+
+/** Not by a pattern, which would look for the end from each NUL of a hole in the middle: minutes for a megabyte. */
+function withoutEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && isNothing(text.charCodeAt(end - 1))) end--
+  return text.slice(0, end)
+}
+
+function isNothing(code: number): boolean {
+  return code === NUL || code === CARRIAGE_RETURN
 }
 
 function objectOf(line: string): Fields | undefined {

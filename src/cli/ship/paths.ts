@@ -60,7 +60,8 @@ export function findLogs(all: readonly Wanted[], known: { has(path: string): boo
     const live = liveOf(path, known)
     const stats = statOf(path)
     if (live !== undefined) logs.add(live)
-    else if (stats === undefined) missing.push(path)
+    // One of many that was found has just gone, or is a link that leads nowhere: no reason not to ship the others.
+    else if (stats === undefined) missing.push(...(isNamed ? [path] : []))
     else if (COMPRESSIONS.some((extension) => path.endsWith(extension))) unreadable.push(path)
     else if (isNamed || stats.isFile()) logs.add(path)
   }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openRegular } from '../read/regular.ts'
 import { ABOUT, FILE_MODE } from './layout.ts'
@@ -52,11 +52,18 @@ export async function readSmallFile(file: string): Promise<string | NodeJS.Errno
   }
 }
 
-/** The same without a promise, for files of this process's own; undefined if it can't be read. */
-export function readOwnFile(file: string): string | undefined {
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants
+
+/** The same without a promise, for the thread that logs: it never waits, as a FIFO would have it do. */
+export function readSmallFileNow(file: string): string | undefined {
+  let fd = -1
   try {
-    return readFileSync(file, 'utf8')
+    fd = openSync(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    const stats = fstatSync(fd)
+    return stats.isFile() && stats.size <= MOST_BYTES ? readFileSync(fd, 'utf8') : undefined
   } catch {
     return undefined
+  } finally {
+    if (fd !== -1) closeSync(fd)
   }
 }

@@ -2,9 +2,9 @@ import { open, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
 import { temporaryName } from '../names.ts'
-import { syncDirectory } from '../upkeep/remove.ts'
+import { codeOf, syncDirectory } from '../upkeep/remove.ts'
 import { readSmallFile } from './about.ts'
-import { CHECKPOINT, FILE_MODE } from './layout.ts'
+import { CHECKPOINT, FILE_MODE, SET_ASIDE } from './layout.ts'
 import type { SpoolPlace } from './place.ts'
 
 const VERSION = 1
@@ -64,10 +64,21 @@ export async function writeCheckpoint(
     } finally {
       await handle.close()
     }
-    await rename(temporary, target)
+    await put(temporary, target)
   } catch (error) {
     await unlink(temporary).catch(() => {})
     throw error
   }
   if (durable) await syncDirectory(subdirectory)
+}
+
+/** A directory of that name would stand in the way for good, and what was delivered could never be deleted. */
+async function put(temporary: string, target: string): Promise<void> {
+  try {
+    await rename(temporary, target)
+  } catch (error) {
+    if (codeOf(error) !== 'EISDIR') throw error
+    await rename(target, `${target}${SET_ASIDE}`)
+    await rename(temporary, target)
+  }
 }

@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, type Stats, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { readOwnFile } from './about.ts'
+import { readSmallFileNow } from './about.ts'
 import { parseCheckpoint } from './checkpoint.ts'
 import { CHECKPOINT, parseSegmentName, parseSubdirectoryName, type SubdirectoryName } from './layout.ts'
 
@@ -67,7 +67,7 @@ function isDelivered(subdirectory: string, segments: readonly HeldSegment[]): bo
   const [only, second] = segments
   if (only === undefined) return true
   if (second !== undefined) return false
-  const text = readOwnFile(join(subdirectory, CHECKPOINT))
+  const text = readSmallFileNow(join(subdirectory, CHECKPOINT))
   const place = text === undefined ? 'missing' : parseCheckpoint(text)
   return typeof place !== 'string' && place.seq === only.seq && place.offset >= only.size
 }

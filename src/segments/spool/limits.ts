@@ -4,6 +4,9 @@ const MEBIBYTE = 1024 * KIBIBYTE
 const LARGEST = 8 * MEBIBYTE
 const SMALLEST = 64 * KIBIBYTE
 
+/** The longest line that a spool gives back, in bytes; more than any back end takes. */
+export const MAX_LINE_BYTES = 8 * MEBIBYTE
+
 /**
  * Bytes of a segment: 8 MiB, and less where the budget is small, so that a drop of one is a small part of it. Never
  * more than a quarter, or a budget could be all one segment that may not be deleted.

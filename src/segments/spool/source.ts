@@ -6,6 +6,7 @@ import { readAbout } from './about.ts'
 import { createBookmark } from './bookmark.ts'
 import { dropSegment } from './drop.ts'
 import { ABOUT, ALIVE, CHECKPOINT, NOBODY, parseSubdirectoryName, subdirectoryName } from './layout.ts'
+import { MAX_LINE_BYTES } from './limits.ts'
 import { type Dropped, NOTHING_DROPPED, type SpoolLine } from './line.ts'
 import { comparePlaces, later, lineId, nthOf, type SpoolPlace } from './place.ts'
 import type { SpoolProblem, SpoolProblemCode } from './problems.ts'
@@ -15,7 +16,6 @@ import type { SpoolSource, SpoolSourceOptions } from './source-options.ts'
 import type { SkippedLines } from './tape.ts'
 import { createTrack } from './track.ts'
 
-const MAX_LINE = 8 * 1024 * 1024
 const POLL_MS = 100
 /** What was taken from a living owner by a wrong guess may still grow; see isLost in writer.ts. */
 const GROWTH_MS = 10 * 60 * 1000
@@ -32,7 +32,7 @@ export function createSpoolSource(options: SpoolSourceOptions): SpoolSource {
   const { unique, guessed } = name
   const now = options.now ?? Date.now
   const monotonic = options.monotonic ?? (() => performance.now())
-  const maxLine = options.maxLine ?? MAX_LINE
+  const maxLine = options.maxLine ?? MAX_LINE_BYTES
   const skipped: SkippedLines = { broken: 0, tooLong: 0, torn: 0 }
   const shelf = createShelf(subdirectory, tell)
   const bookmark = createBookmark({ subdirectory, shelf, fsync, monotonic, onProblem: tell })

@@ -99,7 +99,8 @@ function isoOf(ms: number): string {
 }
 
 const IGNORED = /total ignored: (\d+) out of (\d+)/i
-const GROUP = /(\d+) errors like: /g
+// Not from within a number: an answer that is all digits would be looked through once for each.
+const GROUP = /(?<!\d)(\d+) errors like: /g
 /** A single reason, which has no number before it. */
 const ONE =
   /max entry size|timestamp too (?:old|new)|structured metadata too large|too many structured metadata|out of order|too far behind/i

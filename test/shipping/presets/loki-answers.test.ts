@@ -189,6 +189,12 @@ describe('a 400 that has stored the others', () => {
   })
 })
 
+it('an answer that is all digits is read once', () => {
+  // Looked through from each digit on it would take minutes.
+  const digits = '1'.repeat(1_000_000)
+  expect(judge(answer(400, `${tooLong(300_000)}${digits}`), ten).kind).toBe('partly')
+})
+
 it('any answer has a sound verdict', () => {
   const texts = [
     tooOld('2026-11-25T20:00:03Z'),
