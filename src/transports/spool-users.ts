@@ -9,7 +9,10 @@ const users = shared('spool-users', 1, () => new Map<string, string[]>())
  *
  * @returns what takes it back, and whether another one that is open ships elsewhere
  */
-export function useSpool({ directory, destination, own }: HttpSettings): { elsewhere: boolean; leave(): void } {
+export function useSpool({ directory, destination, own }: HttpSettings): {
+  elsewhere: boolean
+  leave(): void
+} {
   const { format, module, url, tenant, index } = destination
   const where = JSON.stringify([format, module, url, tenant, index, own?.name])
   const others = users.get(directory) ?? []
