@@ -1,0 +1,125 @@
+import { firstAtExit } from '../config/exit.ts'
+import { LEVELS } from '../config/levels.ts'
+import type { BufferRules, RateLimit, SampleRules } from '../config/policy.ts'
+import { currentScope, type Scope, unitOf, watchUnits } from '../context/scope.ts'
+import { keepUnit, type Unit, type UnitRing } from '../context/unit.ts'
+import { createTail, type TailRing } from '../policy/tail.ts'
+import { strayScope } from './bound.ts'
+import { componentOf } from './component.ts'
+import { type Core, cellSym, type Policy, type Sink, scopeSym, voiceSym } from './core.ts'
+import { type Made, makeOutlet, memoryOf } from './outlet.ts'
+import { makeLimitGate } from './policy-limit.ts'
+import { LEFT_OUT, makeSampleGate, NO_RULE } from './policy-sample.ts'
+
+/** What a logger is told about its records; false is nothing. */
+export interface PolicyRules {
+  readonly rateLimit: RateLimit | false
+  readonly sample: SampleRules | false
+  readonly buffer: BufferRules | false
+}
+
+/** A record that waits for the end of its unit of work. */
+interface Waiting {
+  readonly made: Made
+  readonly component: string
+  /** What it stands for, where it is written though nothing went wrong. */
+  readonly rate: number | undefined
+}
+
+export interface MadePolicy {
+  readonly policy: Policy
+  /** Stands before the transports. */
+  readonly sink: Sink
+}
+
+/**
+ * What stands between a record and the transports: rules by which some are left out, held back or wait.
+ *
+ * @param root the logger whose records these are, with all its components and children
+ * @param rateKey JSON text of the name that a sampled record's rate leaves with, and its colon
+ */
+export function makePolicy(root: Core, rules: PolicyRules, transports: Sink, rateKey: string): MadePolicy {
+  const { pipeline } = root[voiceSym]
+  const outlet = makeOutlet(transports, rateKey)
+  const limit = rules.rateLimit === false ? undefined : makeLimitGate(root, rules.rateLimit)
+  const sample = rules.sample === false ? undefined : makeSampleGate(rules.sample)
+  const { buffer } = rules
+  const sampled = { kept: 0, dropped: 0 }
+  let closed = false
+  const tail =
+    buffer === false
+      ? undefined
+      : createTail<Waiting>({ ...buffer, slowMs: () => pipeline.slowMs, write: writeWaiting })
+  const upTo = buffer === false ? Number.NEGATIVE_INFINITY : LEVELS[buffer.upTo]
+
+  function writeWaiting({ made, component, rate }: Waiting, kept: boolean): void {
+    if (limit !== undefined && !limit.admitsMade(component, made)) return
+    outlet.emit(made, kept ? undefined : rate)
+  }
+
+  function ringOf(unit: Unit): TailRing<Waiting> {
+    unit.rings ??= new Map()
+    let ring = unit.rings.get(policy) as (TailRing<Waiting> & UnitRing) | undefined
+    if (ring === undefined) {
+      ring = (tail as NonNullable<typeof tail>).open()
+      unit.rings.set(policy, ring)
+    }
+    return ring
+  }
+
+  /** The share that a record stands for; 0 where it is not to be written. */
+  function share(core: Core, num: number, scope: Scope | undefined, running: boolean): number {
+    if (sample === undefined) return NO_RULE
+    const decided = sample.decide(num, componentOf(core), scope, running)
+    if (decided !== NO_RULE) sampled[decided === LEFT_OUT ? 'dropped' : 'kept']++
+    return decided
+  }
+
+  const policy: Policy = {
+    routes: sample?.routes === true,
+    record(core, num, msg, fields, err, source, given, write) {
+      const act = (): void => write(core, num, msg, fields, err, source, given)
+      const stray = given ?? (core[scopeSym] === undefined ? undefined : strayScope(core))
+      const scope = stray ?? currentScope()
+      const unit = scope === undefined ? undefined : unitOf(scope)
+      if (unit?.exempt === true) return outlet.pass(undefined, act)
+      if (tail !== undefined && unit !== undefined && num >= LEVELS.error) keepUnit(unit)
+      const kept = unit?.kept === true
+      const below = num < core[cellSym].level
+      if (tail !== undefined && !tail.closed && unit !== undefined && !kept && !unit.ended && num <= upTo) {
+        const made = outlet.collect(num, act)
+        if (made === undefined) return
+        // What is below the level that was set is never written while all goes well.
+        const rate = below ? NO_RULE : share(core, num, scope, stray === undefined)
+        const chosen = rate > LEFT_OUT
+        const waiting = { made, component: componentOf(core), rate: chosen ? rate : undefined }
+        ringOf(unit).add(waiting, memoryOf(made), chosen)
+        return
+      }
+      if (below && (tail === undefined || !kept)) return
+      const rate = kept ? NO_RULE : share(core, num, scope, stray === undefined)
+      if (rate === LEFT_OUT) return
+      // Nobody would tell of it any more.
+      if (limit !== undefined && !closed) {
+        const make = (): Made | undefined => outlet.collect(num, act)
+        if (!limit.admits(componentOf(core), num, msg, source, make)) return
+      }
+      outlet.pass(rate === NO_RULE ? undefined : rate, act)
+    },
+    close() {
+      forget()
+      unwatch?.()
+      tail?.close()
+      limit?.finish()
+      closed = true
+    },
+    stats: () => ({
+      ...(limit === undefined ? {} : { limit: limit.stats() }),
+      ...(sample === undefined ? {} : { sample: { ...sampled } }),
+      ...(tail === undefined ? {} : { buffer: tail.stats() }),
+    }),
+  }
+  const unwatch = tail === undefined ? undefined : watchUnits()
+  const forget = firstAtExit(() => policy.close())
+  return { policy, sink: outlet.sink }
+}
