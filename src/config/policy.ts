@@ -59,7 +59,7 @@ function isOff(text: string): boolean {
   return parseBoolean(text) === false
 }
 
-const RATE = /^(\d{1,9})\s*\/\s*(\d*\s*(?:s|m|h))$/i
+const RATE = /^(\d{1,9})\s*\/\s*(\d*\s*(?:ms|s|m|h))$/i
 const COUNT = /^[1-9]\d{0,8}$/
 
 function parseRate(text: string): Omit<Rate, 'burst'> | undefined {

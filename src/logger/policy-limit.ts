@@ -26,13 +26,16 @@ export interface LimitGate {
   stats(): LimitStats
 }
 
+/** What tells of a flood must not be one. */
+const LEAST_PERIOD_MS = 1000
+
 /** @param root the logger that tells of it */
 export function makeLimitGate(root: Core, rules: RateLimit): LimitGate {
-  // A clock that nobody sets, and that no test stops.
+  // A clock that nobody sets.
   const now = (): number => performance.now()
   const limiter = createLimiter(rules)
   const floods = createFloods({
-    periodMs: rules.rate.periodMs,
+    periodMs: Math.max(rules.rate.periodMs, LEAST_PERIOD_MS),
     tell: (summary) => tell(root, summary),
     now,
   })

@@ -13,6 +13,7 @@ describe('LOG_RATE_LIMIT', () => {
     ['1/10s', { rate: limit(1, 10 * SECOND, 1), site: limit(1, 10 * SECOND, 1) }],
     ['100/s,site=10/s', { rate: limit(100, SECOND, 100), site: limit(10, SECOND, 50) }],
     ['100/s,site=100/s', { rate: limit(100, SECOND, 100), site: limit(100, SECOND, 100) }],
+    ['10/100ms', { rate: limit(10, 100, 10), site: limit(5, 100, 5) }],
     ['off', false],
     ['0', false],
   ])('reads %s', (text, value) => {
