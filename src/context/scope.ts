@@ -113,11 +113,7 @@ export function watchUnits(): () => void {
 
 /** Runs `fn` in an outermost scope; where a logger wants to know, it is told how `fn` ended. */
 export function runOutermost<T>(scope: Scope, fn: () => T): T {
-  return state.watchers === 0 ? storage.run(scope, fn) : runWatched(scope, fn)
-}
-
-function runWatched<T>(scope: Scope, fn: () => T): T {
-  const start = performance.now()
+  const start = state.watchers === 0 ? Number.NaN : performance.now()
   const ended = (failed: boolean): void => {
     // Without a record there is nothing to decide.
     if (scope.unit !== undefined) endUnit(scope.unit, failed, performance.now() - start)
@@ -132,6 +128,8 @@ function runWatched<T>(scope: Scope, fn: () => T): T {
   } catch (thrown) {
     return failed(thrown)
   }
+  // Asked again: the logger may have been made in there.
+  if (state.watchers === 0) return result
   // Another thenable may begin its work when it is asked for its end, as a query builder does.
   if (result instanceof Promise) {
     return result.then((value: unknown) => {

@@ -54,6 +54,8 @@ export function endLife(pipeline: Pipeline, reason: string): void {
   if (life === undefined) return
   lives.delete(pipeline)
   life.forget()
+  // What waits for the end of its request was made before.
+  pipeline.policy?.close()
   tell(life.core, 'service ended', {
     reason,
     uptime_ms: Math.round(process.uptime() * 1000),
