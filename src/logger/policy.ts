@@ -1,6 +1,7 @@
 import { firstAtExit } from '../config/exit.ts'
 import { LEVELS } from '../config/levels.ts'
 import type { BufferRules, RateLimit, SampleRules } from '../config/policy.ts'
+import { selfLog } from '../config/self-log.ts'
 import { currentScope, type Scope, unitOf, watchUnits } from '../context/scope.ts'
 import { keepUnit, type Unit, type UnitRing } from '../context/unit.ts'
 import { createTail, type TailRing } from '../policy/tail.ts'
@@ -32,6 +33,14 @@ export interface MadePolicy {
   readonly sink: Sink
 }
 
+function tellEvicted(): void {
+  selfLog(
+    'buffer.evicted',
+    'LOG_BUFFER: the scopes that are open hold more than they may together; the records of the oldest were let go. ' +
+      'Give it more room (total=128MB), hold less (size=16KB), or open scopes that end.',
+  )
+}
+
 /**
  * What stands between a record and the transports: rules by which some are left out, held back or wait.
  *
@@ -49,7 +58,12 @@ export function makePolicy(root: Core, rules: PolicyRules, transports: Sink, rat
   const tail =
     buffer === false
       ? undefined
-      : createTail<Waiting>({ ...buffer, slowMs: () => pipeline.slowMs, write: writeWaiting })
+      : createTail<Waiting>({
+          ...buffer,
+          slowMs: () => pipeline.slowMs,
+          write: writeWaiting,
+          onEvicted: tellEvicted,
+        })
   const upTo = buffer === false ? Number.NEGATIVE_INFINITY : LEVELS[buffer.upTo]
 
   function writeWaiting({ made, component, rate }: Waiting, kept: boolean): void {

@@ -36,6 +36,8 @@ export interface TailOptions<T> {
   readonly slowMs: () => number
   /** @param kept true where its unit failed, was slow or was asked for; false where the record was chosen before */
   readonly write: (held: T, kept: boolean) => void
+  /** Told when the oldest unit's records give way because all together hold too much. */
+  readonly onEvicted?: (() => void) | undefined
 }
 
 export interface TailStats {
@@ -105,6 +107,7 @@ export function createTail<T>(options: TailOptions<T>): Tail<T> {
     for (const oldest of rings) {
       counts.evictedScopes++
       counts.evicted += take(oldest).length
+      options.onEvicted?.()
       return
     }
   }

@@ -11,10 +11,10 @@ beforeAll(() => {
 afterAll(() => service.remove())
 
 let count = 0
-function run(source: string, env: Record<string, string> = {}) {
+function run(source: string, env: Record<string, string> = {}, args: string[] = []) {
   const name = `p${count++}.mjs`
   service.file(name, `import * as spoor from './spoor.mjs'\nconst { logger, withContext } = spoor\n${source}`)
-  return service.run(name, { env: { LOG_SOURCE: 'off', ...env } })
+  return service.run(name, { env: { LOG_SOURCE: 'off', ...env }, args })
 }
 const logOf = (file: string) => parseLines(readFileSync(join(service.directory, file), 'utf8'))
 
@@ -65,6 +65,38 @@ describe('what scopes hold is written', () => {
     const { stdout } = await running.done
     expect(parseLines(stdout)).toHaveLength(200)
   })
+})
+
+it('takes no more memory than it may, however many scopes are open', async () => {
+  const MB = 1024 ** 2
+  const { stderr } = await run(
+    `const used = () => {
+      gc()
+      return process.memoryUsage().heapUsed
+    }
+    const job = (id, lines) => withContext({ id }, () => new Promise(() => {
+      for (let n = 0; n < lines; n++) logger.debug('a line of a few hundred bytes, as they are', { id, n, text: 'x'.repeat(200) })
+    }))
+    job('warm', 1)
+    const before = used()
+    for (let id = 0; id < 3000; id++) job(id, 100)
+    const after = used()
+    const { buffer } = spoor.stats()
+    process.stderr.write(JSON.stringify({ grown: after - before, ...buffer }))
+    process.reallyExit(0)`,
+    { LOG_BUFFER: 'debug,total=16MB', LOG_CONSOLE: 'off' },
+    ['--expose-gc'],
+  ).done
+  expect(stderr.match(/^spoor: LOG_BUFFER: .* oldest were let go/gm)).toHaveLength(1)
+  const { grown, bytes, held, scopes, evicted, evictedScopes, overflowed } = JSON.parse(
+    stderr.slice(stderr.indexOf('{')),
+  )
+  expect(bytes).toBeLessThanOrEqual(16 * MB)
+  expect(bytes).toBeGreaterThan(15 * MB)
+  expect(held + evicted + overflowed).toBe(300_001)
+  expect(scopes + evictedScopes).toBeGreaterThanOrEqual(3001)
+  // About the bytes is what they really take.
+  expect(grown).toBeLessThan(1.3 * 16 * MB)
 })
 
 it('is let go where the logger is first used inside the scope', async () => {

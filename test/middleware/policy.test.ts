@@ -1,9 +1,11 @@
-import { connect } from 'node:net'
+import { Agent, createServer, get } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createLogger } from '../../src/logger/create.ts'
 import { shutdown, stats } from '../../src/logger/default.ts'
 import type { LoggerOptions } from '../../src/logger/options.ts'
+import { requestLogger } from '../../src/middleware/http.ts'
 import { type Ctx, FRAMEWORKS, type FrameworkOptions, type Route } from './frameworks.ts'
 import { recorder } from './recorder.ts'
 
@@ -149,4 +151,65 @@ describe.each(FRAMEWORKS)('%s', (name, start) => {
     // node:http knows of no routes.
     expect(records.records).toHaveLength(name === 'http' ? 6 : 3)
   })
+})
+
+test('of thousands of requests those that fail are written, whole, in a fiftieth of the bytes', async () => {
+  const FAILED = 100
+  const counted = (options: LoggerOptions) => {
+    let bytes = 0
+    const failed = new Map<unknown, string[]>()
+    const write = (line: string): void => {
+      bytes += Buffer.byteLength(line)
+      const { request_id, msg } = JSON.parse(line) as Record<string, string>
+      failed.set(request_id, [...(failed.get(request_id) ?? []), msg as string])
+    }
+    const transport = {
+      name: 'counted',
+      write,
+      stats: () => ({ records: 0, bytes, dropped: 0, buffered: 0 }),
+    }
+    const logger = createLogger({ env: {}, transports: [transport], ...options })
+    return { logger, failed, bytes: () => bytes }
+  }
+  async function serve(options: LoggerOptions, requests: number) {
+    const { logger, failed, bytes } = counted(options)
+    let done = 0
+    let most = 0
+    const server = createServer(
+      requestLogger({ logger }, async (req, res) => {
+        for (let n = 0; n < 5; n++) logger.debug(`before ${n}`, { n })
+        await pause(Number(req.url?.length) % 3)
+        for (let n = 0; n < 5; n++) logger.debug(`after ${n}`, { n })
+        most = Math.max(most, stats(logger).buffer?.bytes ?? 0)
+        res.writeHead(req.url?.startsWith('/fail') ? 503 : 200).end('x')
+      }),
+    )
+    await new Promise<void>((begun) => server.listen(0, '127.0.0.1', begun))
+    const { port } = server.address() as AddressInfo
+    const agent = new Agent({ keepAlive: true, maxSockets: 32 })
+    await new Promise<void>((all) => {
+      for (let i = 1; i <= requests; i++) {
+        const path = i % FAILED === 0 ? `/fail/${i}` : `/ok/${i}`
+        get({ port, host: '127.0.0.1', path, agent }, (res) => {
+          res.resume().on('close', () => (++done === requests ? all() : undefined))
+        })
+      }
+    })
+    agent.destroy()
+    await new Promise((closed) => server.close(closed))
+    const { held = 0 } = stats(logger).buffer ?? {}
+    await shutdown(logger)
+    return { failed, bytes: bytes(), held, most }
+  }
+  const REQUESTS = Number(process.env.SPOOR_FULL ? 20_000 : 3000)
+  const whole = await serve({ level: 'debug' }, REQUESTS)
+  const tail = await serve({ buffer: 'debug' }, REQUESTS)
+  expect(tail.bytes / whole.bytes).toBeLessThan(0.02)
+  expect(tail.failed.size).toBe(REQUESTS / FAILED)
+  const steps = ['before', 'after'].flatMap((when) => [0, 1, 2, 3, 4].map((n) => `${when} ${n}`))
+  for (const said of tail.failed.values()) expect(said).toEqual([...steps, 'request completed'])
+  expect(tail.held).toBe(0)
+  expect(tail.most).toBeGreaterThan(0)
+  // 32 at once, eleven records each of less than 1 KB.
+  expect(tail.most).toBeLessThan(32 * 11 * 1024)
 })
