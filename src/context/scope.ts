@@ -114,31 +114,38 @@ export function watchUnits(): () => void {
 /** Runs `fn` in an outermost scope; where a logger wants to know, it is told how `fn` ended. */
 export function runOutermost<T>(scope: Scope, fn: () => T): T {
   const start = state.watchers === 0 ? Number.NaN : performance.now()
-  const ended = (failed: boolean): void => {
-    // Without a record there is nothing to decide.
-    if (scope.unit !== undefined) endUnit(scope.unit, failed, performance.now() - start)
-  }
-  const failed = (thrown: unknown): never => {
-    ended(true)
-    throw thrown
-  }
   let result: T
   try {
     result = storage.run(scope, fn)
   } catch (thrown) {
-    return failed(thrown)
+    ended(scope, true, start)
+    throw thrown
   }
   // Asked again: the logger may have been made in there.
-  if (state.watchers === 0) return result
+  return state.watchers === 0 ? result : endedWith(scope, result, start)
+}
+
+function ended({ unit }: Scope, failed: boolean, start: number): void {
+  // Without a record there is nothing to decide.
+  if (unit !== undefined) endUnit(unit, failed, performance.now() - start)
+}
+
+function endedWith<T>(scope: Scope, result: T, start: number): T {
   // Another thenable may begin its work when it is asked for its end, as a query builder does.
-  if (result instanceof Promise) {
-    return result.then((value: unknown) => {
-      ended(false)
-      return value
-    }, failed) as T
+  if (!(result instanceof Promise)) {
+    ended(scope, false, start)
+    return result
   }
-  ended(false)
-  return result
+  return result.then(
+    (value: unknown) => {
+      ended(scope, false, start)
+      return value
+    },
+    (thrown: unknown) => {
+      ended(scope, true, start)
+      throw thrown
+    },
+  ) as T
 }
 
 // What can't be read must not keep the service's own function from running.

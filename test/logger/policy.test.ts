@@ -1,5 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { continueContext } from '../../src/context/carrier.ts'
 import { ratioSampler } from '../../src/context/sampler.ts'
 import { createScope, runInScope, withContext } from '../../src/context/scope.ts'
 import { newTrace } from '../../src/context/traceparent.ts'
@@ -250,6 +251,16 @@ describe('sample', () => {
     expect(objects).toMatchObject([{ msg: 'x', a: 1, sample_rate: 0.999999999 }])
   })
 
+  it('leaves nothing out where somebody asked', () => {
+    const log = recorder({ sample: 0 })
+    withContext({}, () => {
+      log.logger.info('left out')
+      keepBuffered()
+      log.logger.info('x')
+    })
+    expect(messages(log)).toEqual(['x'])
+  })
+
   it.each(WAYS)('works on the way: %s', (way) => {
     const log = recorder({ sample: { info: 0.999999999, debug: 0 }, level: 'debug' }, way)
     inTrace(() => {
@@ -375,6 +386,25 @@ describe('buffer', () => {
       log.logger.debug('two')
       expect(messages(log)).toEqual(['one', 'two'])
     })
+  })
+
+  it('never writes what is below the level while all goes well, whatever the share', () => {
+    const log = recorder({ buffer: 'debug', sample: { debug: 1, info: 1 } })
+    withContext({}, () => {
+      log.logger.debug('below')
+      log.logger.info('x')
+    })
+    expect(messages(log)).toEqual(['x'])
+  })
+
+  it('decides on a scope made of a carrier as on any other', async () => {
+    const log = recorder({ buffer: 'debug' })
+    const work = continueContext({ fields: { job: 1 } }, async () => {
+      log.logger.debug('one')
+      throw new Error('x')
+    })
+    await expect(work).rejects.toThrow('x')
+    expect(log.records()).toMatchObject([{ msg: 'one', job: 1 }])
   })
 
   it('writes those of a slow scope', async () => {
