@@ -27,6 +27,21 @@ interface Waiting {
   readonly rate: number | undefined
 }
 
+/** Where a record belongs. */
+interface Whereabouts {
+  readonly scope: Scope | undefined
+  /** True where that is the scope of the running code. */
+  readonly running: boolean
+  readonly unit: Unit | undefined
+}
+
+function whereabouts(core: Core, given: Scope | undefined): Whereabouts {
+  const other = given ?? (core[scopeSym] === undefined ? undefined : strayScope(core))
+  const scope = other ?? currentScope()
+  const unit = scope === undefined ? undefined : unitOf(scope)
+  return { scope, running: other === undefined, unit }
+}
+
 export interface MadePolicy {
   readonly policy: Policy
   /** Stands before the transports. */
@@ -81,44 +96,63 @@ export function makePolicy(root: Core, rules: PolicyRules, transports: Sink, rat
     return ring
   }
 
-  /** The share that a record stands for; 0 where it is not to be written. */
-  function share(core: Core, num: number, scope: Scope | undefined, running: boolean): number {
-    if (sample === undefined) return NO_RULE
-    const decided = sample.decide(num, componentOf(core), scope, running)
-    if (decided !== NO_RULE) sampled[decided === LEFT_OUT ? 'dropped' : 'kept']++
-    return decided
+  /** The share that a record stands for: NO_RULE, LEFT_OUT or more. */
+  function shareOf(core: Core, num: number, at: Whereabouts): number {
+    return sample === undefined ? NO_RULE : sample.decide(num, componentOf(core), at.scope, at.running)
+  }
+
+  /** Keeps a record until its unit of work has ended. */
+  function hold(core: Core, num: number, at: Whereabouts, unit: Unit, act: () => void): void {
+    const made = outlet.collect(num, act)
+    if (made === undefined) return
+    // What is below the level that was set is not written while all goes well.
+    const rate = num < core[cellSym].level ? NO_RULE : shareOf(core, num, at)
+    const chosen = rate > LEFT_OUT
+    const waiting = { made, component: componentOf(core), rate: chosen ? rate : undefined }
+    // While it was made, one within it may have decided.
+    if (unit.kept) writeWaiting(waiting, true)
+    else ringOf(unit).add(waiting, memoryOf(made), chosen)
+  }
+
+  /** Writes a record unless it is left out or held back. */
+  function pass(
+    core: Core,
+    num: number,
+    at: Whereabouts,
+    [msg, source]: readonly [string, string],
+    act: () => void,
+  ): void {
+    const rate = at.unit?.kept === true ? NO_RULE : shareOf(core, num, at)
+    if (rate !== NO_RULE) sampled[rate === LEFT_OUT ? 'dropped' : 'kept']++
+    if (rate === LEFT_OUT) return
+    // Once it is closed nobody would tell of it.
+    if (limit !== undefined && !closed) {
+      const make = (): Made | undefined => outlet.collect(num, act)
+      if (!limit.admits(componentOf(core), num, msg, source, make)) return
+    }
+    outlet.pass(rate === NO_RULE ? undefined : rate, act)
   }
 
   const policy: Policy = {
     routes: sample?.routes === true,
     record(core, num, msg, fields, err, source, given, write) {
       const act = (): void => write(core, num, msg, fields, err, source, given)
-      const stray = given ?? (core[scopeSym] === undefined ? undefined : strayScope(core))
-      const scope = stray ?? currentScope()
-      const unit = scope === undefined ? undefined : unitOf(scope)
-      if (unit?.exempt === true) return outlet.pass(undefined, act)
-      if (tail !== undefined && unit !== undefined && num >= LEVELS.error) keepUnit(unit)
-      const kept = unit?.kept === true
-      const below = num < core[cellSym].level
-      if (tail !== undefined && !tail.closed && unit !== undefined && !kept && !unit.ended && num <= upTo) {
-        const made = outlet.collect(num, act)
-        if (made === undefined) return
-        // What is below the level that was set is never written while all goes well.
-        const rate = below ? NO_RULE : share(core, num, scope, stray === undefined)
-        const chosen = rate > LEFT_OUT
-        const waiting = { made, component: componentOf(core), rate: chosen ? rate : undefined }
-        ringOf(unit).add(waiting, memoryOf(made), chosen)
+      const at = whereabouts(core, given)
+      const { unit } = at
+      if (unit?.exempt === true) {
+        outlet.pass(undefined, act)
         return
       }
-      if (below && (tail === undefined || !kept)) return
-      const rate = kept ? NO_RULE : share(core, num, scope, stray === undefined)
-      if (rate === LEFT_OUT) return
-      // Nobody would tell of it any more.
-      if (limit !== undefined && !closed) {
-        const make = (): Made | undefined => outlet.collect(num, act)
-        if (!limit.admits(componentOf(core), num, msg, source, make)) return
+      if (tail !== undefined && unit !== undefined) {
+        if (num >= LEVELS.error) keepUnit(unit)
+        if (!unit.kept && !unit.ended && num <= upTo && !tail.closed) {
+          hold(core, num, at, unit, act)
+          return
+        }
       }
-      outlet.pass(rate === NO_RULE ? undefined : rate, act)
+      // A buffer lets more come this far than is to be written.
+      const wanted = num >= core[cellSym].level || (tail !== undefined && unit?.kept === true)
+      if (wanted) pass(core, num, at, [msg, source], act)
     },
     close() {
       forget()

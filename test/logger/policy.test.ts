@@ -550,6 +550,21 @@ describe('buffer', () => {
     expect(messages(log)).toEqual(['inner warn', 'loud', 'outer', 'inner debug', 'x'])
   })
 
+  it('puts a record in its place whose making is an error of the scope', () => {
+    const log = recorder({ buffer: 'debug' })
+    const fails = {
+      toJSON() {
+        log.logger.error('inner')
+        return 'said'
+      },
+    }
+    withContext({}, () => {
+      log.logger.debug('outer', { fails })
+      log.logger.debug('next')
+      expect(messages(log)).toEqual(['inner', 'outer', 'next'])
+    })
+  })
+
   it('keeps what a scope holds apart by logger, and writes it all where either sees an error', () => {
     const [one, other] = [recorder({ buffer: 'debug' }), recorder({ buffer: 'debug' })]
     withContext({}, () => {
