@@ -146,7 +146,8 @@ describe('a flood', () => {
     expect(records.length - told.length).toBeLessThanOrEqual(100 + 50 * (seconds + 0.1))
     expect(stdout.length).toBeLessThanOrEqual((100 + 50 * (seconds + 0.1) + told.length) * (longest + 1))
     expect(told.length).toBeGreaterThanOrEqual(3)
-    expect(told.length).toBeLessThanOrEqual(2 + seconds + 1)
+    // A machine that stands still for a period makes a flood look over.
+    expect(told.length).toBeLessThanOrEqual(2 * (seconds + 2))
   })
 })
 

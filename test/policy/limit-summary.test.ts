@@ -66,6 +66,18 @@ describe('floods', () => {
     ])
   })
 
+  it('are told once for a period, by the record or by the timer', () => {
+    const floods = floodsOf()
+    floods.heldBack(30, 0, () => 1)
+    vi.advanceTimersByTime(990)
+    // The timer is late: the next record comes first.
+    floods.heldBack(30, 1000, () => 2)
+    vi.advanceTimersByTime(500)
+    expect(told.map(({ total }) => total)).toEqual([1])
+    vi.advanceTimersByTime(500)
+    expect(told.map(({ total }) => total)).toEqual([1, 1])
+  })
+
   it('leave nothing untold at the end', () => {
     const floods = floodsOf()
     floods.finish(0)
