@@ -38,6 +38,7 @@ const steps = [
   ['examples', 'node', ['scripts/examples.js']],
   // All tests on three or four versions.
   ['nodes', 'node', ['scripts/nodes.js', ...quick], 3600],
+  ['floods and buffers', 'node', ['bench/policy.js', ...quick]],
   // Shipping beside its peers takes ten minutes more, whatever the sizes: their pushes come every 5 s.
   [
     'bench',

@@ -4,7 +4,7 @@ export type { LevelName, LevelOrSilent } from './config/levels.ts'
 export { type Carrier, captureContext, continueContext, environmentCarrier } from './context/carrier.ts'
 export { disableOutbound, enableOutbound, injectHeaders, type OutboundOptions } from './context/outbound.ts'
 export { bindContext, type ContextFields, withContext } from './context/scope.ts'
-export { addContext } from './logger/context.ts'
+export { addContext, keepBuffered } from './logger/context.ts'
 export { createLogger } from './logger/create.ts'
 export {
   configure,
@@ -18,6 +18,7 @@ export {
 } from './logger/default.ts'
 export type { SchemaName } from './logger/line/schema.ts'
 export type { LoggerOptions } from './logger/options.ts'
+export type { BufferStats, LimitStats, LoggerStats, SampleStats } from './logger/policy-stats.ts'
 export type {
   ChildOptions,
   EndTimer,

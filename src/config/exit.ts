@@ -7,6 +7,8 @@ import { shared } from './shared.ts'
 export type ExitHook = (waitedMs: number) => unknown
 
 interface ExitState {
+  /** Called before the others, once. */
+  readonly first: Set<ExitHook>
   readonly hooks: Set<ExitHook>
   exiting: boolean
   /** What all hooks together have waited: the wait is the process's, however many loggers it has. */
@@ -17,8 +19,8 @@ interface ExitState {
 const STEP_MS = 5
 
 // At load and not with the first record, which may be one made in an exit handler.
-const state = shared<ExitState>('exit', 2, () => {
-  const made: ExitState = { hooks: new Set(), exiting: false, waitedMs: 0 }
+const state = shared<ExitState>('exit', 3, () => {
+  const made: ExitState = { first: new Set(), hooks: new Set(), exiting: false, waitedMs: 0 }
   // First in line, so that neither the records made in the service's own exit handlers nor what was buffered
   // before them depend on whether one of those handlers throws, which would end the emit.
   process.prependListener('exit', () => runExit(made))
@@ -27,6 +29,7 @@ const state = shared<ExitState>('exit', 2, () => {
 
 function runExit(of: ExitState): void {
   of.exiting = true
+  for (const hook of [...of.first]) wants(hook, of.waitedMs)
   let waiting = [...of.hooks].filter((hook) => wants(hook, of.waitedMs))
   while (waiting.length > 0) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STEP_MS)
@@ -55,6 +58,19 @@ export function beforeExit(hook: ExitHook): () => void {
   state.hooks.add(hook)
   return () => {
     state.hooks.delete(hook)
+  }
+}
+
+/**
+ * The same for what still has records to hand to transports: before those see to their own, so that they wait for a
+ * slow reader of these too.
+ *
+ * @returns a function that takes it back
+ */
+export function firstAtExit(hook: () => void): () => void {
+  state.first.add(hook)
+  return () => {
+    state.first.delete(hook)
   }
 }
 

@@ -1,6 +1,17 @@
 import { LEVELS_ACCEPTED, type LevelSpec, parseLevel, parseLevelSpec } from './levels.ts'
 import { type Parsed, parseHeaders, parseKeys, parseLabels, parsePropagation, parseTrust } from './lists.ts'
 import {
+  BUFFER_ACCEPTED,
+  type BufferRules,
+  parseBuffer,
+  parseRateLimit,
+  parseSample,
+  RATE_LIMIT_ACCEPTED,
+  type RateLimit,
+  SAMPLE_ACCEPTED,
+  type SampleRules,
+} from './policy.ts'
+import {
   COMPRESS_ACCEPTED,
   parseCompress,
   parseRetention,
@@ -130,6 +141,12 @@ export const propagation = {
   accepted: 'off, own, or a list of hosts such as api.example.com, *.example.com, own',
   parse: parsePropagation,
 }
+
+export const rateLimit: Kind<RateLimit | false> = { accepted: RATE_LIMIT_ACCEPTED, parse: parseRateLimit }
+
+export const sample: Kind<SampleRules | false> = { accepted: SAMPLE_ACCEPTED, parse: parseSample }
+
+export const buffer: Kind<BufferRules | false> = { accepted: BUFFER_ACCEPTED, parse: parseBuffer }
 
 /** NO_COLOR: whatever it says, no colour (https://no-color.org). */
 export const noColor = whole('anything', () => true)

@@ -1,6 +1,7 @@
 import type { HttpFormat } from './formats.ts'
 import type { LevelOrSilent } from './levels.ts'
 import type { Propagation, Trust } from './lists.ts'
+import type { BufferRules, RateLimit, SampleRules } from './policy.ts'
 import type { CompressAfter, RetentionSpec } from './retention.ts'
 
 /**
@@ -89,6 +90,12 @@ export interface Settings {
   lifecycle: boolean | undefined
   /** Milliseconds past which a request or timer is slow; Infinity is never. @default 2000 */
   slowMs: number
+  /** How many records may come. @default false: as many as there are */
+  rateLimit: RateLimit | false
+  /** Which share of them is kept. @default false: all */
+  sample: SampleRules | false
+  /** What waits until a request has ended. @default false: nothing */
+  buffer: BufferRules | false
   /** Who may send ids. @default undefined: valid ids from everybody, headers that change levels from nobody */
   trust: Trust | undefined
   /** Whose requests carry our headers. @default undefined: 'own' once requestLogger is used, else 'off' */

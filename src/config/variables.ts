@@ -1,6 +1,7 @@
 import { HTTP_VARIABLES } from './http-variables.ts'
 import * as kinds from './kinds.ts'
 import type { LevelSpec } from './levels.ts'
+import { POLICY_VARIABLES } from './policy-variables.ts'
 import type { Settings } from './settings.ts'
 import type { Variable, VariableDoc } from './variable.ts'
 
@@ -213,6 +214,7 @@ export const SETTING_VARIABLES: SettingVariables = {
     default: '2000',
     doc: 'Past this time a request or a timer is slow, and its record a warning.',
   },
+  ...POLICY_VARIABLES,
   trust: {
     name: 'LOG_TRUST',
     option: 'requestLogger({ trust })',

@@ -2,7 +2,7 @@ import { parseBaggage } from './baggage.ts'
 import { traceFrom } from './inbound.ts'
 import { currentTrace } from './otel.ts'
 import { REQUEST_ID_PATTERN } from './request-id.ts'
-import { type ContextFields, createScope, currentScope, runInScope } from './scope.ts'
+import { type ContextFields, createScope, currentScope, runOutermost } from './scope.ts'
 import { formatTraceparent } from './traceparent.ts'
 
 /** Anything that JSON can say. */
@@ -59,7 +59,7 @@ export function continueContext<T>(carrier: unknown, fn: () => T): T {
   const scope = createScope(fields, trace)
   scope.propagate = propagate
   scope.suppressed = currentScope()?.suppressed ?? false
-  return runInScope(scope, fn)
+  return runOutermost(scope, fn)
 }
 
 /**

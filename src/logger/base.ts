@@ -159,8 +159,14 @@ function levelValue(this: Core): number {
   return this[cellSym].value
 }
 
+/** What was set, where `levelValue` may be lower. */
+function ownLevel(core: Core): number {
+  core[voiceSym].pipeline.prepare?.()
+  return core[cellSym].level
+}
+
 function getLevel(this: Core): string {
-  const value = levelValue.call(this)
+  const value = ownLevel(this)
   return this.levels.labels[value] ?? (value === SILENT ? 'silent' : String(value))
 }
 
@@ -186,7 +192,7 @@ function setLevel(this: Core, level: string | number): void {
       expected: `one of ${Object.keys(this.levels.values).join(', ')} or silent`,
     })
   }
-  const before = levelValue.call(this)
+  const before = ownLevel(this)
   const { component, pipeline } = this[voiceSym]
   if (component !== undefined && Object.hasOwn(this, voiceSym)) pipeline.levels.set(component, value)
   else setOwnLevel(this, value)

@@ -153,6 +153,7 @@ export function setBindings(this: Core, bindings: object): void {
 
 /** Gives a logger a threshold of its own, which the children that have none follow. */
 export function setOwnLevel(core: Core, value: number): void {
-  if (Object.hasOwn(core, cellSym)) core[cellSym].value = value
-  else core[cellSym] = { value }
+  const cell = { value: core[voiceSym].pipeline.levels.gate(value), level: value }
+  if (Object.hasOwn(core, cellSym)) Object.assign(core[cellSym], cell)
+  else core[cellSym] = cell
 }

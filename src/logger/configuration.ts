@@ -9,10 +9,19 @@ import { headAt, headFor, makeHeads } from './line/head.ts'
 import { writeLine } from './line/line.ts'
 import { groundPrefix, type Prefix } from './line/prefix.ts'
 import { NO_ERROR } from './line/said.ts'
-import { defaultKeys, hasDefaultKeys, makeSchema, reservedNames, type Schema } from './line/schema.ts'
-import { quote } from './line/text.ts'
+import {
+  defaultKeys,
+  hasDefaultKeys,
+  makeSchema,
+  outputName,
+  reservedNames,
+  type Schema,
+} from './line/schema.ts'
+import { quote, quoteKey } from './line/text.ts'
 import { spoorRecord } from './objects.ts'
 import type { LoggerOptions } from './options.ts'
+import { RATE_KEY } from './outlet.ts'
+import { makePolicy, type PolicyRules } from './policy.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
 import { flushOnSignals, type ReopenSignal, reopenOnSignal } from './signals.ts'
 import type { Fields } from './types.ts'
@@ -34,13 +43,18 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   const resolved = resolveOptions(options)
   const { settings, transports } = resolved
   const schema = schemaOf(options, resolved)
+  // What waits was made for the transports that there were.
+  pipeline.policy?.close()
   pipeline.prepare = undefined
   pipeline.schema = schema
   pipeline.now = clockOf(options.now)
   pipeline.slowMs = resolved.slowMs
   const identity = identityFields(pipeline, options, resolved)
-  pipeline.ground = groundPrefix(schema, reservedNames(schema), identity)
-  pipeline.recordGround = hasDefaultKeys(schema) ? pipeline.ground : recordGround(identity)
+  const reserved = resolved.policy.sample === false ? [] : [RATE_KEY]
+  pipeline.ground = groundOf(schema, reserved, identity)
+  pipeline.recordGround = hasDefaultKeys(schema)
+    ? pipeline.ground
+    : groundOf(makeSchema(), reserved, identity)
   pipeline.heads = makeHeads(schema, values)
   pipeline.sourceFrom = sourceFrom(options.source ?? settings.source)
   configureLevels(pipeline, options, resolved, values)
@@ -53,7 +67,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
     instrumented: pipeline.instrumented,
   })
   fanouts.set(pipeline, fanout)
-  pipeline.sink = fanout
+  configurePolicy(core, resolved.policy, schema, fanout)
   pipeline.direct = pipeline.unhooked && fanout.records === undefined
   if (settings.propagate !== undefined) propagateTo(settings.propagate)
   followSignals(pipeline, options.signals ?? settings.signals, options.reopenSignal ?? settings.reopenSignal)
@@ -62,10 +76,24 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   }
 }
 
-/** What objects start from, where lines have other names. */
-function recordGround(identity: Fields): Prefix {
-  const schema = makeSchema()
-  return groundPrefix(schema, reservedNames(schema), identity)
+/** @param keys in the default schema, that are reserved besides those that always are */
+function groundOf(schema: Schema, keys: readonly string[], identity: Fields): Prefix {
+  const names = keys.map((key) => outputName(schema, key))
+  return groundPrefix(schema, [...reservedNames(schema), ...names], identity)
+}
+
+/** Puts the rules of the configuration before its transports; without any there is nothing in between. */
+function configurePolicy(core: Core, rules: PolicyRules, schema: Schema, fanout: Fanout): void {
+  const { pipeline } = core[voiceSym]
+  const { rateLimit, sample, buffer } = rules
+  const before = pipeline.policy
+  pipeline.policy = undefined
+  pipeline.sink = fanout
+  // Children that have a level of their own keep the threshold that they got while there was a buffer.
+  if (before === undefined && rateLimit === false && sample === false && buffer === false) return
+  const made = makePolicy(core, rules, fanout, quoteKey(outputName(schema, RATE_KEY)))
+  pipeline.policy = made.policy
+  pipeline.sink = made.sink
 }
 
 /** A clock of the user's that throws or goes wrong must not take records with it. */
@@ -128,13 +156,14 @@ function sourceFrom(source: 'off' | 'warn' | 'all'): number {
 function configureLevels(
   pipeline: Pipeline,
   options: LoggerOptions,
-  { settings }: Resolved,
+  { settings, policy }: Resolved,
   levels: Readonly<Record<string, number>>,
 ): void {
   const named = options.levels ?? (options.level === undefined ? settings.levels : {})
   const numberOf = (level: string): number => levels[level] ?? levelNumber(level) ?? LEVELS.info
   const components = Object.entries(named).map(([component, level]) => [component, numberOf(level)] as const)
-  pipeline.levels.replace(numberOf(options.level ?? settings.level), components)
+  const floor = policy.buffer === false ? SILENT : LEVELS[policy.buffer.level]
+  pipeline.levels.replace(numberOf(options.level ?? settings.level), components, floor)
 }
 
 /** A line for what a transport has to say itself, past all that may be failing. */

@@ -1,5 +1,6 @@
 import { selfLog } from '../config/self-log.ts'
-import { addContext as addToCurrent, type ContextFields } from '../context/scope.ts'
+import { addContext as addToCurrent, type ContextFields, currentScope, unitOf } from '../context/scope.ts'
+import { keepUnit } from '../context/unit.ts'
 
 /**
  * Adds fields to the current scope, for the records that follow in it; a value of undefined removes the field.
@@ -7,6 +8,17 @@ import { addContext as addToCurrent, type ContextFields } from '../context/scope
  */
 export function addContext(fields: object): boolean {
   return addToCurrent(fields as ContextFields, tellOutside)
+}
+
+/**
+ * Asks for all records of the request or other outermost scope that the code runs in, whatever LOG_BUFFER and
+ * LOG_SAMPLE say: what waits is written now, what follows at once. False outside a scope, where it does nothing.
+ */
+export function keepBuffered(): boolean {
+  const scope = currentScope()
+  if (scope === undefined) return false
+  keepUnit(unitOf(scope))
+  return true
 }
 
 function tellOutside(): void {

@@ -5,6 +5,7 @@ import type { Serializers } from './line/fields.ts'
 import type { Head } from './line/head.ts'
 import type { LoggerPrefix, Prefix } from './line/prefix.ts'
 import type { Schema } from './line/schema.ts'
+import type { PolicyStats } from './policy-stats.ts'
 import type {
   asJsonSym,
   chindingsSym,
@@ -30,6 +31,28 @@ export interface Sink {
   flushSync(): void
   /** Where objects go besides, or instead; undefined where all transports take lines. */
   readonly records?: RecordSink | undefined
+}
+
+/** Writes one record: what logger/record.ts does with it where nobody else has a say. */
+export type WriteRecord = (
+  core: Core,
+  num: number,
+  msg: string,
+  fields: Fields | undefined,
+  err: unknown,
+  source: string,
+  given: Scope | undefined,
+) => void
+
+/** Stands between a record and its line: logger/policy.ts. */
+export interface Policy {
+  /** Writes the record, now or later, or counts it as one that is not written. */
+  readonly record: (...args: [...Parameters<WriteRecord>, write: WriteRecord]) => void
+  /** True where a rule asks for the route of a request. */
+  readonly routes: boolean
+  /** Writes what is held, and tells what was held back; nothing is held any more. */
+  close(): void
+  stats(): PolicyStats
 }
 
 /** What all loggers of one configuration share; `configure` replaces its members in place. */
@@ -60,6 +83,8 @@ export interface Pipeline {
   /** The asJson that an agent had wrapped before we came. */
   foreignAsJson: AsJson | undefined
   now(): number
+  /** Decides what becomes of each record; undefined where nothing is limited, sampled or buffered. */
+  policy: Policy | undefined
   /** Makes a logger ready that was exported before it was configured; undefined once that is done. */
   prepare: (() => void) | undefined
   /** Told of a failure inside the logger itself. */

@@ -1,12 +1,12 @@
 import { optionError } from '../config/errors.ts'
 import { shared } from '../config/shared.ts'
 import { parseDuration } from '../config/units.ts'
-import type { FanoutStats } from '../transports/fanout.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
 import { createLazyLogger, fanoutOf, reconfigure } from './create.ts'
 import { levelNumber } from './levels.ts'
 import { endLife } from './lifecycle.ts'
 import type { LoggerOptions } from './options.ts'
+import type { LoggerStats } from './policy-stats.ts'
 import type { LevelOrSilent, Logger } from './types.ts'
 
 interface DefaultState {
@@ -153,14 +153,21 @@ export function getLevels(): Readonly<Record<string, LevelOrSilent>> {
   )
 }
 
-/** What the transports of a logger took, wrote, hold and lost. @param of default: the default logger */
-export function stats(of: Logger = logger): FanoutStats {
-  return fanoutOf(of).stats()
+/**
+ * What the transports of a logger took, wrote, hold and lost, and what came of its records before them.
+ *
+ * @param of default: the default logger
+ */
+export function stats(of: Logger = logger): LoggerStats {
+  const counts = fanoutOf(of).stats()
+  return { ...counts, ...(of as unknown as Core)[voiceSym].pipeline.policy?.stats() }
 }
 
 /** Flushes and closes a logger's transports. Not needed for a correct end of the process. */
 export async function shutdown(of: Logger = logger): Promise<void> {
   const fanout = fanoutOf(of)
-  endLife((of as unknown as Core)[voiceSym].pipeline, 'shutdown')
+  const { pipeline } = (of as unknown as Core)[voiceSym]
+  pipeline.policy?.close()
+  endLife(pipeline, 'shutdown')
   await fanout.close()
 }

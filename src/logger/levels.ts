@@ -6,8 +6,10 @@ import type { LevelOrSilent } from './types.ts'
  * (pino keeps the level in each instance, so that existing children never hear of a change.)
  */
 export interface LevelCell {
-  /** Lowest level number that is written. */
+  /** Lowest level number that becomes a record: `level`, or less where records below it wait for a scope's end. */
   value: number
+  /** Lowest level number that is written, as it was set. */
+  level: number
 }
 
 /** The levels of one configuration: a root and components, inherited along the dots. */
@@ -22,8 +24,14 @@ export interface LevelTree {
   own(component: string): number | undefined
   /** Every level that was set, the root's under ''. */
   list(): Readonly<Record<string, number>>
-  /** Replaces all levels that were set. */
-  replace(root: number, components: Iterable<readonly [string, number]>): void
+  /**
+   * Replaces all levels that were set.
+   *
+   * @param floor level from which records are made even where they are below the level that was set @default none
+   */
+  replace(root: number, components: Iterable<readonly [string, number]>, floor?: number): void
+  /** What a logger's own cell has to be for a level. */
+  gate(level: number): number
 }
 
 export const SILENT = Number.POSITIVE_INFINITY
@@ -39,6 +47,7 @@ export function levelNumber(level: LevelOrSilent | number | string): number | un
 export function makeLevelTree(root: number, components: Iterable<readonly [string, number]> = []): LevelTree {
   const set = new Map<string, number>()
   const cells = new Map<string, LevelCell>()
+  let floor = SILENT
 
   const effective = (component: string): number => {
     for (let name = component; name !== ''; name = name.slice(0, Math.max(0, name.lastIndexOf('.')))) {
@@ -48,13 +57,17 @@ export function makeLevelTree(root: number, components: Iterable<readonly [strin
     return set.get('') ?? SILENT
   }
   const renew = (): void => {
-    for (const [component, cell] of cells) cell.value = effective(component)
+    for (const [component, cell] of cells) {
+      cell.level = effective(component)
+      cell.value = tree.gate(cell.level)
+    }
   }
   const tree: LevelTree = {
     cell(component) {
       let cell = cells.get(component)
       if (cell === undefined) {
-        cell = { value: effective(component) }
+        const level = effective(component)
+        cell = { value: tree.gate(level), level }
         cells.set(component, cell)
       }
       return cell
@@ -71,7 +84,9 @@ export function makeLevelTree(root: number, components: Iterable<readonly [strin
     },
     own: (component) => set.get(component),
     list: () => Object.fromEntries(set),
-    replace(level, named) {
+    gate: (level) => (level === SILENT ? SILENT : Math.min(level, floor)),
+    replace(level, named, lowest = SILENT) {
+      floor = lowest
       set.clear()
       set.set('', level)
       for (const [component, value] of named) set.set(component, value)

@@ -1,6 +1,6 @@
 import { beforeExit } from '../config/exit.ts'
 import { LEVELS } from '../config/levels.ts'
-import { createScope } from '../context/scope.ts'
+import { exemptScope } from '../context/scope.ts'
 import type { FanoutStats } from '../transports/fanout.ts'
 import type { Transport } from '../transports/transport.ts'
 import { type Core, cellSym, type Pipeline, voiceSym } from './core.ts'
@@ -54,6 +54,8 @@ export function endLife(pipeline: Pipeline, reason: string): void {
   if (life === undefined) return
   lives.delete(pipeline)
   life.forget()
+  // What waits for the end of its request was made before.
+  pipeline.policy?.close()
   tell(life.core, 'service ended', {
     reason,
     uptime_ms: Math.round(process.uptime() * 1000),
@@ -76,7 +78,7 @@ function tell(core: Core, msg: string, fields: Fields): void {
   if (LEVELS.info < core[cellSym].value) return
   try {
     // The scope of the call that happened to come first has no part in it.
-    record(core, LEVELS.info, msg, fields, NO_ERROR, '', createScope({}))
+    record(core, LEVELS.info, msg, fields, NO_ERROR, '', exemptScope())
   } catch (thrown) {
     core[voiceSym].pipeline.fail('the record of start or end could not be written', thrown)
   }

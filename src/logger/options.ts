@@ -17,8 +17,21 @@ import {
 } from '../config/check.ts'
 import type { Identity } from '../config/identity.ts'
 import type { LevelOrSilent } from '../config/levels.ts'
+import type { Parsed } from '../config/lists.ts'
+import {
+  BUFFER_ACCEPTED,
+  isShare,
+  parseBuffer,
+  parseRateLimit,
+  parseSample,
+  RATE_LIMIT_ACCEPTED,
+  SAMPLE_ACCEPTED,
+  sampleKey,
+} from '../config/policy.ts'
+import type { Settings } from '../config/settings.ts'
 import type { Transport } from '../transports/transport.ts'
 import type { SchemaName } from './line/schema.ts'
+import type { PolicyRules } from './policy.ts'
 
 /**
  * What a logger can be told. Every option is optional; the environment fills what is left out
@@ -45,6 +58,22 @@ export interface LoggerOptions {
   readonly lifecycle?: boolean | undefined
   /** Time past which a timer's record is a warning: milliseconds, or '2s'. @default LOG_SLOW_MS, else 2000 */
   readonly slowMs?: number | string | undefined
+  /**
+   * How many records of one component and level may come, and of one place in the code: '1000/s',
+   * '100/s,burst=500,site=50/s'. What is held back is counted, and told once a period. @default LOG_RATE_LIMIT, else
+   * false
+   */
+  readonly rateLimit?: string | false | undefined
+  /**
+   * Share of the records that is kept, whole traces together: a number from 0 to 1, shares by level, component or
+   * route (`{ debug: 0.01, db: 0.5, '/health': 0 }`), or LOG_SAMPLE's text. @default LOG_SAMPLE, else false
+   */
+  readonly sample?: number | Readonly<Record<string, number>> | string | false | undefined
+  /**
+   * Lowest level whose records, up to info, wait until their scope has ended, and are written only if it failed, was
+   * slow or was asked for: 'debug', or LOG_BUFFER's text. @default LOG_BUFFER, else false
+   */
+  readonly buffer?: string | false | undefined
   /** 'flush': SIGTERM and SIGINT flush before they do what they would have done. @default LOG_SIGNALS, else 'off' */
   readonly signals?: 'flush' | 'off' | undefined
   /** The signal at which files are opened anew, for logrotate. @default LOG_REOPEN_SIGNAL, else 'off' */
@@ -79,6 +108,18 @@ const isTransport: Check = {
   },
 }
 
+function isText(accepted: string, parse: (text: string) => Parsed<unknown>): Check {
+  return {
+    expected: `false, or a text: ${accepted}`,
+    accepts: (value) => value === false || (typeof value === 'string' && parse(value).wrong.length === 0),
+  }
+}
+const isShares: Check = {
+  expected: "a share from 0 to 1, or shares by level, component or '/route'",
+  accepts: (value) =>
+    isShare(value) || (isObject.accepts(value) && Object.values(value as object).every(isShare)),
+}
+
 const SPEC: OptionsSpec<LoggerOptions> = {
   level: isLevel,
   levels: isRecordOf(isLevel),
@@ -90,6 +131,9 @@ const SPEC: OptionsSpec<LoggerOptions> = {
   identity: isEither(isObject, isOneOf(false)),
   lifecycle: isBoolean,
   slowMs: isDuration,
+  rateLimit: isText(RATE_LIMIT_ACCEPTED, parseRateLimit),
+  sample: isEither(isShares, isText(SAMPLE_ACCEPTED, parseSample)),
+  buffer: isText(BUFFER_ACCEPTED, parseBuffer),
   signals: isOneOf('flush', 'off'),
   reopenSignal: isOneOf('SIGHUP', 'SIGUSR2', 'off'),
   msgPrefix: isString,
@@ -107,4 +151,32 @@ const SPEC: OptionsSpec<LoggerOptions> = {
 /** @throws TypeError ERR_SPOOR_OPTION for an unknown name or a wrong value */
 export function checkLoggerOptions(options: LoggerOptions, where: string): void {
   checkOptions(options, SPEC, where)
+}
+
+/** The rules for records, from options that were checked, and from the environment for what they leave out. */
+export function policyOf({ rateLimit, sample, buffer }: LoggerOptions, settings: Settings): PolicyRules {
+  return {
+    rateLimit: textOr(rateLimit, parseRateLimit, settings.rateLimit),
+    sample:
+      typeof sample === 'number' || typeof sample === 'object'
+        ? sharesOf(sample)
+        : textOr(sample, parseSample, settings.sample),
+    buffer: textOr(buffer, parseBuffer, settings.buffer),
+  }
+}
+
+function textOr<T>(
+  given: string | false | undefined,
+  parse: (text: string) => Parsed<T | false>,
+  otherwise: T | false,
+): T | false {
+  if (given === undefined) return otherwise
+  return given === false ? false : (parse(given).value ?? false)
+}
+
+function sharesOf(sample: number | Readonly<Record<string, number>>): PolicyRules['sample'] {
+  const entries = typeof sample === 'number' ? [['', sample] as const] : Object.entries(sample)
+  const rates: Record<string, number> = Object.create(null)
+  for (const [name, rate] of entries) rates[sampleKey(name)] = rate
+  return { rates, traceFlags: false }
 }

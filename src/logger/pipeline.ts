@@ -26,6 +26,7 @@ export function makePipeline(): Pipeline {
     direct: false,
     foreignAsJson: undefined,
     now: Date.now,
+    policy: undefined,
     prepare: undefined,
     fail,
   }

@@ -41,7 +41,9 @@ export function record(
   }
   nested++
   try {
-    write(core, num, msg, fields, err, source, given)
+    const { policy } = core[voiceSym].pipeline
+    if (policy === undefined) write(core, num, msg, fields, err, source, given)
+    else policy.record(core, num, msg, fields, err, source, given, write)
   } finally {
     nested--
   }

@@ -9,7 +9,8 @@ import { consoleTransport } from '../transports/console.ts'
 import { fileTransport } from '../transports/file.ts'
 import { httpTransport } from '../transports/http.ts'
 import type { Transport } from '../transports/transport.ts'
-import type { LoggerOptions } from './options.ts'
+import { type LoggerOptions, policyOf } from './options.ts'
+import type { PolicyRules } from './policy.ts'
 
 /** What a logger does, after code, environment and defaults have had their say. */
 export interface Resolved {
@@ -18,6 +19,7 @@ export interface Resolved {
   readonly transports: readonly Transport[]
   /** Milliseconds past which a timer's record is a warning. */
   readonly slowMs: number
+  readonly policy: PolicyRules
 }
 
 function warn(problem: EnvironmentProblem): void {
@@ -37,7 +39,8 @@ export function resolveOptions(options: LoggerOptions): Resolved {
   const identity = given === false ? undefined : readIdentity(env, { identity: given, warn })
   const transports = options.transports ?? environmentTransports(settings)
   const slowMs = options.slowMs === undefined ? undefined : millisecondsOf(options.slowMs)
-  return { settings, identity, transports, slowMs: slowMs ?? settings.slowMs }
+  const policy = policyOf(options, settings)
+  return { settings, identity, transports, slowMs: slowMs ?? settings.slowMs, policy }
 }
 
 /** A transport that can't be made is told about; the others work. */

@@ -28,6 +28,17 @@ export function writeRecord(logger: Logger, level: LevelName, msg: string, writi
   }
 }
 
+/** True where a logger's rules need the route of a request. Never throws. */
+export function asksForRoutes(logger: Logger): boolean {
+  const { pipeline } = (logger as unknown as Core)[voiceSym]
+  try {
+    pipeline.prepare?.()
+  } catch {
+    // The first record tells.
+  }
+  return pipeline.policy?.routes === true
+}
+
 /** True for a logger that any copy of this version made; a pino logger is none. */
 export function isSpoorLogger(value: unknown): value is Logger {
   return typeof value === 'object' && value !== null && voiceSym in value

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LEVELS, type LevelName } from '../config/levels.ts'
+import type { Scope } from '../context/scope.ts'
+import { endUnit, keepUnit } from '../context/unit.ts'
 import { writeRecord } from '../logger/write.ts'
 import { type Exchange, NOTHING, told } from './exchange.ts'
 import { bodyField, headerField } from './extras.ts'
@@ -14,7 +16,10 @@ export function writeCompletion<Req>(exchange: Exchange<Req>): void {
   const { log, raw, res, scope } = exchange
   const duration = Math.round((log.now() - exchange.start) * DIGITS) / DIGITS
   const path = pathOf(guarded('target', targetOf, exchange) ?? '')
-  if (log.ignore !== undefined && isIgnored(exchange, path)) return
+  if (log.ignore !== undefined && isIgnored(exchange, path)) {
+    endWork(scope, isFailure(res.statusCode, exchange.error !== NOTHING) || duration > log.slowMs)
+    return
+  }
   const read = guarded('err', errorOf, exchange)
   // A field that can't be read is no error of the request.
   const err = read === undefined ? NOTHING : read
@@ -51,11 +56,24 @@ export function writeCompletion<Req>(exchange: Exchange<Req>): void {
   }
   if (log.body > 0) fields.request_body = guarded('request_body', bodyOf, exchange)
   const level = levelOf(exchange, completion)
+  const wanted = slow || isFailure(status, outcome === 'errored')
+  // What came before the request's own record stands before it.
+  if (wanted && scope.unit !== undefined) keepUnit(scope.unit)
   writeRecord(log.logger, level, 'request completed', {
     fields,
     err: err === NOTHING ? undefined : err,
     scope,
   })
+  endWork(scope, wanted)
+}
+
+function isFailure(status: number | undefined, errored: boolean): boolean {
+  return errored || (status !== undefined && status >= 500)
+}
+
+/** Decides on the records of a request that waited for its end. */
+function endWork({ unit }: Scope, wanted: boolean): void {
+  if (unit !== undefined) endUnit(unit, wanted)
 }
 
 /** The record of a request whose own could not be made: that there was one, and how it ended. */
@@ -67,6 +85,7 @@ export function writeLeast<Req>({ log, raw, res, scope, error }: Exchange<Req>):
       fields: { method: methodOf(raw), status: res.headersSent ? res.statusCode : undefined, outcome },
       scope,
     })
+    endWork(scope, true)
   } catch (thrown) {
     told('least record', thrown)
   }

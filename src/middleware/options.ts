@@ -86,6 +86,12 @@ export interface RequestLoggerOptions<Req = IncomingMessage> {
   readonly trust?: Trust | ((req: IncomingMessage) => boolean) | undefined
   /** Response header that carries the request id; false for none. @default 'x-request-id' */
   readonly responseHeader?: string | false | undefined
+  /**
+   * Request header by which a trusted peer asks for all records of a request, whatever LOG_BUFFER and LOG_SAMPLE say:
+   * any value but 0 and false. It counts only where `trust` or LOG_TRUST says whom to trust. false for none.
+   * @default 'x-log-debug'
+   */
+  readonly debugHeader?: string | false | undefined
   /** Names of scope fields that come in and go out as W3C baggage. @default none */
   readonly propagate?: readonly string[] | undefined
   /**
@@ -111,6 +117,8 @@ export interface RequestLog<Req> {
   /** Whose X-Forwarded-For counts; undefined where nobody's does. */
   readonly forwarded: TrustRule | undefined
   readonly responseHeader: string | false
+  /** In lower case; undefined where nobody may ask. */
+  readonly debugHeader: string | undefined
   readonly propagate: readonly string[]
   readonly now: () => number
 }
@@ -165,6 +173,7 @@ const SPEC: OptionsSpec<RequestLoggerOptions> = {
   body: isEither(isBoolean, isNumber({ min: 0, integer: true })),
   trust: isEither(isTrust, isFunction),
   responseHeader: isEither(isHeaderName, isOneOf(false)),
+  debugHeader: isEither(isHeaderName, isOneOf(false)),
   propagate: isListOf(isString),
   outbound: isPropagation,
   now: isFunction,
@@ -199,9 +208,14 @@ export function createRequestLog<Req>(
     trust: typeof trust === 'function' ? trust : addressTrust(trust),
     forwarded: trust === undefined || typeof trust === 'function' ? undefined : trustRule(trust),
     responseHeader: given.responseHeader ?? 'x-request-id',
+    debugHeader: trust === undefined ? undefined : headerOr(given.debugHeader ?? 'x-log-debug'),
     propagate: given.propagate ?? [],
     now: given.now ?? (() => performance.now()),
   }
+}
+
+function headerOr(name: string | false): string | undefined {
+  return name === false ? undefined : name.toLowerCase()
 }
 
 function slowMsOf(value: number | string): number {

@@ -4,10 +4,19 @@ import { parseBaggage } from '../context/baggage.ts'
 import { traceFromHeaders } from '../context/inbound.ts'
 import { currentTrace } from '../context/otel.ts'
 import { newRequestId, readRequestId } from '../context/request-id.ts'
-import { addToScope, type ContextFields, createScope, runInScope, type Scope } from '../context/scope.ts'
+import {
+  addToScope,
+  type ContextFields,
+  createScope,
+  runInScope,
+  type Scope,
+  unitOf,
+} from '../context/scope.ts'
 import { newTrace } from '../context/traceparent.ts'
+import { keepUnit } from '../context/unit.ts'
 import { boundTo } from '../logger/bound.ts'
 import type { Logger } from '../logger/types.ts'
+import { asksForRoutes } from '../logger/write.ts'
 import { writeCompletion, writeLeast } from './completion.ts'
 import { type Exchange, type Framework, type Identity, NOTHING, told, track } from './exchange.ts'
 import type { RequestLog } from './options.ts'
@@ -26,8 +35,14 @@ export function identify<Req>(log: RequestLog<Req>, raw: IncomingMessage): Ident
   }
   const scope = createScope(fields, trace)
   if (log.propagate.length > 0) scope.propagate = log.propagate
-  scope.root = scope
+  if (log.debugHeader !== undefined && trusted && asksForAll(headers[log.debugHeader])) {
+    keepUnit(unitOf(scope))
+  }
   return { scope, rejected: inbound !== undefined && 'rejected' in inbound ? inbound.rejected : undefined }
+}
+
+function asksForAll(value: string | readonly string[] | undefined): boolean {
+  return typeof value === 'string' && !['', '0', 'false'].includes(value.trim().toLowerCase())
 }
 
 function isTrusted<Req>(log: RequestLog<Req>, raw: IncomingMessage): boolean {
@@ -70,6 +85,7 @@ export function begin<Req>(
     mount: '',
   }
   track(raw, exchange)
+  if (asksForRoutes(log.logger)) exchange.scope.route = () => framework.route(req)
   const close = (): void => complete(exchange)
   res.on('close', close)
   // A pipelined response that waits for its turn hears nothing of the end of its connection.
