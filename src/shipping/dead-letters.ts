@@ -1,5 +1,6 @@
 import { renameSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { safeJson } from '../config/safe-json.ts'
 import { hiddenName } from '../segments/names.ts'
 import { tryLock } from '../segments/write/lock.ts'
 import type { Rotation } from '../segments/write/rotation.ts'
@@ -164,7 +165,7 @@ function lineOf({ record, destination, reason, status }: DeadLetter, nowMs: numb
     nth: record.nth,
     record: record.line,
   }
-  return `${JSON.stringify(letter)}\n`
+  return `${safeJson(JSON.stringify(letter))}\n`
 }
 
 interface Piece {

@@ -2,6 +2,7 @@ import { optionError } from '../../config/errors.ts'
 import type { LevelName } from '../../config/levels.ts'
 import type { ErrorNames } from './errors.ts'
 import type { Fields } from './said.ts'
+import { quoteKey } from './text.ts'
 import { isoTime } from './time.ts'
 
 /** The names that records leave with. */
@@ -24,6 +25,8 @@ export interface Schema {
   readonly names: ReadonlyMap<string, string>
   /** Values that need another form under that name, by input key. */
   readonly convert: ReadonlyMap<string, (value: unknown) => unknown>
+  /** `"key":` */
+  readonly quoteKey: (key: string) => string
   /** Keys that every record of this schema carries. */
   readonly constant: Fields
   /** Another arrangement of the identity, where the schema has one. */
@@ -47,6 +50,7 @@ const PLAIN: Omit<Schema, 'name' | 'time'> = {
   level: (label) => ({ level: label }),
   names: new Map(),
   convert: new Map(),
+  quoteKey,
   constant: {},
   identity: same,
 }
