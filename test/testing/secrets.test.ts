@@ -4,7 +4,7 @@ import { createLogger } from '../../src/logger/create.ts'
 import { expectNoSecrets, findSecrets, hasNoSecrets } from '../../src/testing/secrets.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
 
-const numRuns = Number(process.env.SPOOR_RUNS ?? 200)
+const numRuns = Math.min(Number(process.env.SPOOR_RUNS ?? 200), 10_000)
 const SECRET = 'hunter2/"Pä$s'
 const bytes = Buffer.from(SECRET)
 const onlyPlanted = { secrets: [SECRET], forms: false, names: false }
