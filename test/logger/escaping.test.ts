@@ -99,6 +99,17 @@ it('does so in the name of the file and the function that logged', () => {
   expect(source.file).toBe(name)
 })
 
+it.each(WAYS)('does so in names that keys are given, on the way: %s', (way) => {
+  const name = (key: string): string => `${key}\u009b\u202e`
+  const keys = Object.fromEntries(
+    ['time', 'level', 'msg', 'err', 'request_id', 'source'].map((key) => [key, name(key)]),
+  )
+  const log = recorderOn(way, { keys, source: 'all' })
+  runInScope(createScope({ request_id: 'r-1' }), () => log.logger.error(new Error('e'), 'said'))
+  const record = expectHarmless(log.lines())
+  expect(Object.keys(record)).toEqual(expect.arrayContaining(Object.values(keys)))
+})
+
 const KEYS = [
   ...['__proto__', 'constructor', 'prototype', 'toString', 'valueOf', 'hasOwnProperty', 'toJSON', 'then'],
   ...['time', 'level', 'msg', 'err', 'source', 'trace_id', 'service', 'component', 'request_id', 'pid'],

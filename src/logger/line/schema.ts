@@ -39,7 +39,7 @@ const nanoseconds = (value: unknown): unknown =>
 const same = (identity: Fields): Fields => identity
 
 function isoSchema(timeKey: string): (now: number) => string {
-  const head = `,${JSON.stringify(timeKey)}:"`
+  const head = `,${quoteKey(timeKey)}"`
   return (now) => `${head}${isoTime(now)}"`
 }
 
@@ -220,8 +220,8 @@ export function makeSchema(options: SchemaOptions = {}): Schema {
 }
 
 function renamedTime(base: Schema, name: string): (now: number) => string {
-  const from = `,${JSON.stringify(OWN_KEYS[base.name].time)}:`
-  const to = `,${JSON.stringify(name)}:`
+  const from = `,${quoteKey(OWN_KEYS[base.name].time)}`
+  const to = `,${quoteKey(name)}`
   return (now) => to + base.time(now).slice(from.length)
 }
 
