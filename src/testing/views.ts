@@ -37,11 +37,12 @@ function entitiesDecoded(text: string): string {
   )
 }
 
-const DECODERS: readonly (readonly [string, (text: string) => string])[] = [
-  ['escaped', unescaped],
-  ['URL-encoded', percentDecoded],
-  ['URL-encoded', (text) => text.replaceAll('+', ' ')],
-  ['as HTML', entitiesDecoded],
+/** What a text must have for a decoding to change it. */
+const DECODERS: readonly (readonly [name: string, sign: string, decode: (text: string) => string])[] = [
+  ['escaped', '\\', unescaped],
+  ['URL-encoded', '%', percentDecoded],
+  ['URL-encoded', '+', (text) => text.replaceAll('+', ' ')],
+  ['as HTML', '&', entitiesDecoded],
 ]
 
 /** A text and what it is after each decoding, and after decoding that again. */
@@ -52,13 +53,15 @@ export function viewsOf(text: string): View[] {
   for (let depth = 0; depth < DEEPEST; depth++) {
     const end = views.length
     for (const view of views.slice(from, end)) {
-      for (const [name, decode] of DECODERS) {
+      for (const [name, sign, decode] of DECODERS) {
+        if (!view.text.includes(sign)) continue
         const decoded = decode(view.text)
         if (seen.has(decoded)) continue
         seen.add(decoded)
         views.push({ as: view.as === '' || view.as === name ? name : `${view.as}, ${name}`, text: decoded })
       }
     }
+    if (views.length === end) break
     from = end
   }
   return views
@@ -102,11 +105,15 @@ export function needleOf(value: string): Needle {
   const hex = [...bytes, wide].map((each) => new RegExp(pairsOf(each).join('(?:[\\s:,-]|0x|\\\\x)*'), 'i'))
   const numbers = bytes.map((each) => new RegExp(`(?<!\\d)${[...each].join('\\s*,\\s*')}(?!\\d)`))
 
+  // No other form is shorter than the value without its separators, or a part of its base64.
+  const shortest = Math.min(squeezed.length, ...cores.map((core) => core.length))
+
   return {
     value,
     find(text) {
       const plain = text.toLowerCase()
       if (plain.includes(lower)) return 'plain'
+      if (text.length < shortest) return undefined
       if (squeezed.length >= MIN_SQUEEZED && plain.replace(SEPARATORS, '').includes(squeezed))
         return 'in pieces'
       const base64 = text

@@ -1,8 +1,10 @@
 import { isPlainAscii, mayBeUnsafe, safeJson } from '../../config/safe-json.ts'
 
-// Up to these lengths a loop, then a pattern, beat JSON.stringify on every Node (bench/quote.js).
+// Up to these lengths a loop, then a pattern, beat JSON.stringify and a look at what it gave (bench/quote.js).
 const TINY = 16
-const SHORT = 72
+const SHORT = 256
+/** From here on it is worth asking whether a text is nothing but ASCII before a pattern goes through it. */
+const LONG = 64
 
 /**
  * What a text may have that does not stand in JSON as it is, or that a terminal must not get: C0, `"`, `\`, halves of
@@ -19,13 +21,9 @@ const NEEDS_CARE =
  */
 export function quote(text: string): string {
   const length = text.length
-  if (length <= TINY) return isPlain(text) ? `"${text}"` : stringify(text)
-  if (length <= SHORT) return NEEDS_CARE.test(text) ? stringify(text) : `"${text}"`
-  return isPlainAscii(text) ? JSON.stringify(text) : stringify(text)
-}
-
-function stringify(text: string): string {
+  if (length <= TINY ? isPlain(text) : length <= SHORT && !NEEDS_CARE.test(text)) return `"${text}"`
   const json = JSON.stringify(text)
+  if (length > LONG && isPlainAscii(text)) return json
   // The text is in one piece, its JSON may not be.
   return mayBeUnsafe(text) ? safeJson(json) : json
 }
