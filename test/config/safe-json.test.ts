@@ -1,8 +1,11 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { safeJson, safeLine } from '../../src/config/safe-json.ts'
 import { visible } from '../../src/config/visible.ts'
 import { quote } from '../../src/logger/line/text.ts'
-import { everyCodePoint, UNSAFE } from '../support/unsafe.ts'
+import { everyCodePoint, UNSAFE, unsafeCharacters } from '../support/unsafe.ts'
+
+const numRuns = Number(process.env.SPOOR_RUNS ?? 1000)
 
 /** By groups of 256, which keeps a failure readable and the test short. */
 const groups = Array.from({ length: 0x1100 }, (_, i) => everyCodePoint.slice(i * 256, (i + 1) * 256))
@@ -39,6 +42,23 @@ describe.each([
       write(`${around}${character}`) === JSON.stringify(`${around}${character}`)
     expect(failures(untouched)).toEqual([])
   })
+})
+
+it('quote says what JSON.stringify says, and escapes no more than it must, at any length', () => {
+  const part = fc.oneof(fc.constantFrom(...unsafeCharacters), fc.string({ unit: 'binary', maxLength: 20 }))
+  const texts = fc.array(fc.oneof(part, fc.constantFrom('plain text ', 'größer ', '漢字', '🦌')), {
+    maxLength: 60,
+  })
+  fc.assert(
+    fc.property(texts, (parts) => {
+      const text = parts.join('')
+      const json = quote(text)
+      expect(JSON.parse(json)).toBe(text)
+      expect(json).not.toMatch(UNSAFE)
+      if (!UNSAFE.test(text)) expect(json).toBe(JSON.stringify(text))
+    }),
+    { numRuns },
+  )
 })
 
 it('safeLine escapes halves of pairs that somebody else left raw', () => {
