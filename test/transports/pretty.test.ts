@@ -101,6 +101,9 @@ describe('pretty', () => {
   it('shows fields as JSON that says what they said', () => {
     const [, shown = ''] = /hello (\{.*\})\n/.exec(plain(line({ [attack]: attack }))) ?? []
     expect(JSON.parse(shown)).toEqual({ [attack]: attack })
+    const err = { stack: 'Error: e', [attack]: attack }
+    const [, , own = ''] = plain(line({ err })).split('\n')
+    expect(JSON.parse(own)).toEqual({ [attack]: attack })
   })
 
   it('does so for any record at all, and for text that is none', () => {
