@@ -42,7 +42,13 @@ export function mayBeUnsafe(text: string): boolean {
   return MAYBE_UNSAFE.test(text)
 }
 
-/** The same for a line of JSON that somebody else wrote, in which halves of UTF-16 pairs may stand as they are. */
+/**
+ * The same for a line of JSON that somebody else wrote, such as pino's (`hooks: { streamWrite: safeLine }`): escapes
+ * what could drive a terminal, hide, or turn the text around it, and halves of UTF-16 pairs. JSON.parse gives the same
+ * of both lines, but for such halves, which would reach a file as U+FFFD.
+ *
+ * @param line JSON text; of any other text the escapes change what it says
+ */
 export function safeLine(line: string): string {
   return isPlainAscii(line) ? line : safeJson(line).replace(LONE, escaped)
 }

@@ -1,4 +1,12 @@
 export { type MemoryTransport, type MemoryTransportOptions, memoryTransport } from '../transports/memory.ts'
+export {
+  assertPassed,
+  type CheckResult,
+  findRecords,
+  hasNoRecord,
+  hasRecord,
+  hasRecordsInOrder,
+} from './check-result.ts'
 export { type RecordMatchers, recordMatchers } from './matchers.ts'
 export type { RecordPattern } from './pattern.ts'
 export type { LogRecord, RecordSource } from './records.ts'
@@ -15,11 +23,3 @@ export {
   type TransportUnderTest,
   transportChecks,
 } from './transport-kit.ts'
-export {
-  assertVerdict,
-  findRecords,
-  hasNoRecord,
-  hasRecord,
-  hasRecordsInOrder,
-  type Verdict,
-} from './verdict.ts'

@@ -1,7 +1,7 @@
+import { type CheckResult, hasRecord, hasRecordsInOrder } from './check-result.ts'
 import type { RecordPattern } from './pattern.ts'
 import type { RecordSource } from './records.ts'
 import { hasNoSecrets, type SecretOptions } from './secrets.ts'
-import { hasRecord, hasRecordsInOrder, type Verdict } from './verdict.ts'
 
 interface MatcherResult {
   readonly pass: boolean
@@ -28,6 +28,6 @@ export const recordMatchers = {
     resultOf(hasNoSecrets(source, options)),
 }
 
-function resultOf({ pass, message }: Verdict): MatcherResult {
+function resultOf({ pass, message }: CheckResult): MatcherResult {
   return { pass, message: () => message }
 }

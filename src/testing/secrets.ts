@@ -1,6 +1,6 @@
+import { assertPassed, type CheckResult } from './check-result.ts'
 import { itemsOf, type LogRecord, type RecordSource } from './records.ts'
 import { isPlaceholder, isSecretName, SECRET_FORMS } from './secret-forms.ts'
-import { assertVerdict, type Verdict } from './verdict.ts'
 import { type Needle, needleOf, viewsOf } from './views.ts'
 
 /** A secret that was found in a record. */
@@ -183,7 +183,7 @@ function masked(secret: string): string {
 }
 
 /** Whether no record holds a secret. @throws TypeError as findSecrets does */
-export function hasNoSecrets(source: RecordSource, options?: SecretOptions): Verdict {
+export function hasNoSecrets(source: RecordSource, options?: SecretOptions): CheckResult {
   const found = findSecrets(source, options)
   if (found.length === 0) return { pass: true, message: 'expected a secret in the records, found none' }
   const lines = found
@@ -207,5 +207,5 @@ export function hasNoSecrets(source: RecordSource, options?: SecretOptions): Ver
  * @throws TypeError for a planted value of fewer than 4 characters
  */
 export function expectNoSecrets(source: RecordSource, options?: SecretOptions): void {
-  assertVerdict(hasNoSecrets(source, options))
+  assertPassed(hasNoSecrets(source, options))
 }

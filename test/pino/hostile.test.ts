@@ -1,8 +1,9 @@
 import pino from 'pino'
 import { describe, expect, it } from 'vitest'
+import { safeLine } from '../../src/config/safe-json.ts'
 import { createScope, runInScope } from '../../src/context/scope.ts'
 import { spoorPino } from '../../src/pino/factory.ts'
-import { unsafeCharacters } from '../support/unsafe.ts'
+import { UNSAFE, unsafeCharacters } from '../support/unsafe.ts'
 
 // Halves of pairs are a difference that docs/pino.md tells of.
 const hostile = unsafeCharacters.filter((character) => !/\p{Cs}/u.test(character))
@@ -32,6 +33,15 @@ describe.each<[string, pino.LoggerOptions]>([
       expect(linesOf(spoorPino, say, { ...options })).toBe(linesOf(pino, say, { ...options }))
     }
   })
+})
+
+it('is harmless where safeLine is asked for, and says the same', () => {
+  const text = unsafeCharacters.join('')
+  const say = (logger: pino.Logger): void =>
+    logger.child({ [`b${text}`]: 1 }).info({ [`f${text}`]: text }, text)
+  const line = linesOf(spoorPino, say, { hooks: { streamWrite: safeLine } })
+  expect(line.slice(0, -1)).not.toMatch(UNSAFE)
+  expect(JSON.parse(line)).toEqual({ level: 30, time: 0, [`b${text}`]: 1, [`f${text}`]: text, msg: text })
 })
 
 it('writes a scope once where the call has the same value, however that is spelled', () => {

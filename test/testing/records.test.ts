@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import { withContext } from '../../src/context/scope.ts'
 import { createLogger } from '../../src/logger/create.ts'
-import { recordMatchers } from '../../src/testing/matchers.ts'
-import type { RecordPattern } from '../../src/testing/pattern.ts'
-import type { RecordSource } from '../../src/testing/records.ts'
 import {
-  assertVerdict,
+  assertPassed,
   findRecords,
   hasNoRecord,
   hasRecord,
   hasRecordsInOrder,
-} from '../../src/testing/verdict.ts'
+} from '../../src/testing/check-result.ts'
+import { recordMatchers } from '../../src/testing/matchers.ts'
+import type { RecordPattern } from '../../src/testing/pattern.ts'
+import type { RecordSource } from '../../src/testing/records.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
 
 const memory = memoryTransport()
@@ -77,7 +77,7 @@ describe('order', () => {
   })
 })
 
-describe('a verdict', () => {
+describe('a result', () => {
   it('says what was expected and what is there', () => {
     const { message } = hasRecord(memory, { msg: /nope/, n: undefined, f: function isSmall() {} })
     expect(message).toContain(
@@ -90,8 +90,8 @@ describe('a verdict', () => {
   })
 
   it('can be thrown', () => {
-    expect(() => assertVerdict(hasRecord(memory, { msg: 'slow' }))).not.toThrow()
-    expect(() => assertVerdict(hasRecord(memory, { msg: 'fast' }))).toThrow(
+    expect(() => assertPassed(hasRecord(memory, { msg: 'slow' }))).not.toThrow()
+    expect(() => assertPassed(hasRecord(memory, { msg: 'fast' }))).toThrow(
       /expected a record with \{"msg":"fast"\}/,
     )
   })

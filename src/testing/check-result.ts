@@ -3,7 +3,7 @@ import { describePattern, matches, type RecordPattern } from './pattern.ts'
 import { type LogRecord, type RecordSource, recordsOf } from './records.ts'
 
 /** What a check found. */
-export interface Verdict {
+export interface CheckResult {
   readonly pass: boolean
   /** What was expected, and what is there instead; where it passed, what is there though `.not` was asked. */
   readonly message: string
@@ -18,7 +18,7 @@ export function findRecords(source: RecordSource, pattern: RecordPattern): LogRe
 }
 
 /** Whether a pattern fits a record; with `times`, just so many. @throws TypeError for a line that is no record */
-export function hasRecord(source: RecordSource, pattern: RecordPattern, times?: number): Verdict {
+export function hasRecord(source: RecordSource, pattern: RecordPattern, times?: number): CheckResult {
   const records = recordsOf(source)
   const found = records.filter((record) => matches(record, pattern))
   const pass = times === undefined ? found.length > 0 : found.length === times
@@ -30,7 +30,7 @@ export function hasRecord(source: RecordSource, pattern: RecordPattern, times?: 
 }
 
 /** Whether a pattern fits no record at all. @throws TypeError for a line that is no record */
-export function hasNoRecord(source: RecordSource, pattern: RecordPattern): Verdict {
+export function hasNoRecord(source: RecordSource, pattern: RecordPattern): CheckResult {
   const found = findRecords(source, pattern)
   return found.length === 0
     ? { pass: true, message: `expected a record with ${describePattern(pattern)}, found none` }
@@ -42,7 +42,7 @@ export function hasNoRecord(source: RecordSource, pattern: RecordPattern): Verdi
  *
  * @throws TypeError for a line that is no record
  */
-export function hasRecordsInOrder(source: RecordSource, patterns: readonly RecordPattern[]): Verdict {
+export function hasRecordsInOrder(source: RecordSource, patterns: readonly RecordPattern[]): CheckResult {
   const records = recordsOf(source)
   let from = 0
   for (const [nth, pattern] of patterns.entries()) {
@@ -57,9 +57,9 @@ export function hasRecordsInOrder(source: RecordSource, patterns: readonly Recor
   return { pass: true, message: `expected the records not to be in this order: ${listOf(records)}` }
 }
 
-/** @throws AssertionError with the verdict's message where it did not pass */
-export function assertVerdict({ pass, message }: Verdict): void {
-  if (!pass) throw new AssertionError({ message, operator: 'fail', stackStartFn: assertVerdict })
+/** @throws AssertionError with the check's message where it did not pass */
+export function assertPassed({ pass, message }: CheckResult): void {
+  if (!pass) throw new AssertionError({ message, operator: 'fail', stackStartFn: assertPassed })
 }
 
 function listOf(records: readonly LogRecord[]): string {
