@@ -1,6 +1,7 @@
 export type { HttpFormat } from './config/formats.ts'
 export type { Identity } from './config/identity.ts'
 export type { LevelName, LevelOrSilent } from './config/levels.ts'
+export { safeLine } from './config/safe-json.ts'
 export { type Carrier, captureContext, continueContext, environmentCarrier } from './context/carrier.ts'
 export { disableOutbound, enableOutbound, injectHeaders, type OutboundOptions } from './context/outbound.ts'
 export { bindContext, type ContextFields, withContext } from './context/scope.ts'

@@ -1,4 +1,7 @@
-const CONTROL = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+// safe-json's characters with C0 and half ones. An emoji's own variation selector stays (the heart is red by it): one,
+// behind a character that has two presentations, hides nothing.
+const CONTROL =
+  /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]|(?![\ufe0e\ufe0f])\p{Default_Ignorable_Code_Point}|(?<!\p{Emoji})[\ufe0e\ufe0f]/gu
 
 function escaped(character: string): string {
   const code = character.codePointAt(0) ?? 0

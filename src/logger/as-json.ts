@@ -1,4 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { safeLine } from '../config/safe-json.ts'
 import { type AsJson, type Core, serializersOf, voiceSym } from './core.ts'
 import { writeFields } from './line/fields.ts'
 import { type Head, headFor, headOf } from './line/head.ts'
@@ -102,7 +103,8 @@ function foreignLine(
     [messageKeySym]: { value: quote(messageKey).slice(1, -1) },
   }) as Core
   try {
-    return foreign.call(view, fields, said.msg, num, time)
+    // pino and agents leave C1, bidi controls and their like as they are.
+    return safeLine(foreign.call(view, fields, said.msg, num, time))
   } catch (thrown) {
     fail("another's asJson, or redact's censor, threw; the record is written without its fields", thrown)
     const head = headOf(headHere(core, num), time)

@@ -1,5 +1,4 @@
 import { tracingChannel } from 'node:diagnostics_channel'
-import { quote } from '../logger/line/text.ts'
 import { writeThrown } from '../logger/line/walk.ts'
 import {
   chindingsSym,
@@ -16,6 +15,7 @@ import {
 import type { AsJson, Instance, Props } from './instance.ts'
 import { linePrefix, without } from './prefix.ts'
 import { formatProps, placeOf, serialized, valueText, writeProps } from './props.ts'
+import { quoteAsPino } from './quote.ts'
 
 const channel = tracingChannel('pino_asJson')
 
@@ -59,7 +59,7 @@ function messageValue(instance: Instance, msg: unknown): string | undefined {
   try {
     const serializer = instance[serializersSym][instance[messageKeySym]]
     const value = serializer ? serializer(msg) : msg
-    if (typeof value === 'string') return quote(value)
+    if (typeof value === 'string') return quoteAsPino(value)
     if (typeof value === 'function') return undefined
     if (typeof value === 'number' && !Number.isFinite(value)) return 'null'
     return instance[stringifySym](value, instance[stringifySafeSym])

@@ -1,9 +1,9 @@
 import { splitPairs } from '../logger/line/pairs.ts'
 import { type Prefix, prefixHere, renewLoggerPrefix, startPrefix } from '../logger/line/prefix.ts'
 import { makeSchema, type Schema } from '../logger/line/schema.ts'
-import { quoteKey } from '../logger/line/text.ts'
 import { chindingsSym, errorKeySym, lsCacheSym, messageKeySym } from '../logger/slots.ts'
 import { groundSym, type Instance, prefixSym } from './instance.ts'
+import { quoteKeyAsPino } from './quote.ts'
 
 /** What stands on a line before its own fields: bindings and scope, each key once; and the names that are taken. */
 export function linePrefix(instance: Instance, num: number, time: string): Prefix {
@@ -20,7 +20,12 @@ export function linePrefix(instance: Instance, num: number, time: string): Prefi
 /** The names of level, time and message as this root writes them. */
 function makeGround(instance: Instance, num: number, time: string): Prefix {
   const messageKey = instance[messageKeySym]
-  const schema: Schema = { ...makeSchema({ schema: 'pino' }), messageKey, errorKey: instance[errorKeySym] }
+  const schema: Schema = {
+    ...makeSchema({ schema: 'pino' }),
+    messageKey,
+    errorKey: instance[errorKeySym],
+    quoteKey: quoteKeyAsPino,
+  }
   const level = splitPairs(`,${instance[lsCacheSym][num]?.slice(1) ?? ''}`)
   const taken = [...level, ...splitPairs(time)].map(({ name }) => name)
   return startPrefix(schema, [...taken, messageKey], {})
@@ -31,7 +36,7 @@ export function without(prefix: Prefix, names: ReadonlySet<string>): string {
   if (names.size === 0) return prefix.text
   let text = ''
   for (const { name, value } of splitPairs(prefix.text)) {
-    if (!names.has(name)) text += `,${quoteKey(name)}${value}`
+    if (!names.has(name)) text += `,${quoteKeyAsPino(name)}${value}`
   }
   return text
 }

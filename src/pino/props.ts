@@ -1,7 +1,7 @@
+import { safeJson } from '../config/safe-json.ts'
 import { splitPairs } from '../logger/line/pairs.ts'
 import type { Prefix } from '../logger/line/prefix.ts'
 import { keyText } from '../logger/line/shape.ts'
-import { quote, quoteKey } from '../logger/line/text.ts'
 import { writeThrown } from '../logger/line/walk.ts'
 import {
   errorKeySym,
@@ -13,6 +13,7 @@ import {
 } from '../logger/slots.ts'
 import type { Instance, Props } from './instance.ts'
 import { isBinding } from './prefix.ts'
+import { quoteAsPino, quoteKeyAsPino } from './quote.ts'
 
 const hasOwn = Object.prototype.hasOwnProperty
 
@@ -61,7 +62,7 @@ export function writeProps(
       overridden ??= new Set()
       overridden.add(key)
     }
-    text += `,${quoteKey(place.name)}${value}`
+    text += `,${quoteKeyAsPino(place.name)}${value}`
   }
   return { text, overridden: overridden ?? NOTHING }
 }
@@ -79,7 +80,7 @@ export function valueText(instance: Instance, props: Props, key: string): string
       case 'boolean':
         return value ? 'true' : 'false'
       case 'string':
-        return quote(value)
+        return quoteAsPino(value)
       default:
         return instance[stringifySym](value, instance[stringifySafeSym])
     }
@@ -126,5 +127,9 @@ export function placeOf(
 }
 
 function isPresent(prefix: Prefix, name: string, value: string): boolean {
-  return splitPairs(prefix.text).some((pair) => pair.name === name && pair.value === value)
+  // The scope's values are spoor's text, bindings are pino's.
+  const ours = safeJson(value)
+  return splitPairs(prefix.text).some(
+    (pair) => pair.name === name && (pair.value === value || pair.value === ours),
+  )
 }

@@ -1,4 +1,5 @@
 import { renameSync, statSync } from 'node:fs'
+import { safeJson } from '../config/safe-json.ts'
 import { hiddenName } from '../segments/names.ts'
 import { openRegular } from '../segments/read/regular.ts'
 import { tryLock } from '../segments/write/lock.ts'
@@ -164,7 +165,7 @@ function lineOf({ record, destination, reason, status }: DeadLetter, nowMs: numb
     nth: record.nth,
     record: record.line,
   }
-  return `${JSON.stringify(letter)}\n`
+  return `${safeJson(JSON.stringify(letter))}\n`
 }
 
 interface Piece {

@@ -1,5 +1,6 @@
 import { LEVELS, parseLevel } from '../config/levels.ts'
 import { LOSS_MESSAGE } from '../config/loss.ts'
+import { safeJson } from '../config/safe-json.ts'
 import { selfLog } from '../config/self-log.ts'
 import type { Loss } from '../segments/batch.ts'
 import type { TransportHost } from './transport.ts'
@@ -49,7 +50,7 @@ export function guardedHost(host: TransportHost, name: string): TransportHost {
 }
 
 function plainLine(msg: string, fields: Readonly<Record<string, unknown>>): string {
-  return `${JSON.stringify({ time: new Date().toISOString(), level: 'warn', msg, ...fields })}\n`
+  return `${safeJson(JSON.stringify({ time: new Date().toISOString(), level: 'warn', msg, ...fields }))}\n`
 }
 
 /** `3 debug, 1 info`: the lines of a loss by level, lowest first. */

@@ -1,3 +1,5 @@
+import { safeJson } from '../config/safe-json.ts'
+
 /**
  * Makes the function that gives a line what pino's transports read: `level` as its number and `time` in epoch
  * ms. All else stays as it is. A field that has one of these two names where the schema has others steps aside
@@ -62,7 +64,7 @@ function reparsed(line: string, level: number, timeKey: string, levelKey: string
     value,
   ])
   const head = { level, time: Number.isNaN(ms) ? time : ms }
-  return `${JSON.stringify({ ...head, ...Object.fromEntries(pairs) })}\n`
+  return `${safeJson(JSON.stringify({ ...head, ...Object.fromEntries(pairs) }))}\n`
 }
 
 function parse(line: string): Record<string, unknown> | undefined {

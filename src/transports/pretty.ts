@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { prettyFactory } from 'pino-pretty'
 import { parseLevel } from '../config/levels.ts'
+import { safeJson } from '../config/safe-json.ts'
 import { visible } from '../config/visible.ts'
 
 /** Where the line has what; the names of the default schema where they are left out. */
@@ -82,7 +83,7 @@ function headline(log: Record<string, unknown>, colors: Colors): string {
   const request = log.msg === 'request completed' && typeof log.method === 'string'
   parts.push(request ? requestText(log) : shown(log.msg))
   const left = Object.entries(log).filter(([key]) => !isCovered(log, key, request))
-  if (left.length > 0) parts.push(colors.gray(visible(JSON.stringify(Object.fromEntries(left)))))
+  if (left.length > 0) parts.push(colors.gray(safeJson(JSON.stringify(Object.fromEntries(left)))))
   const { file, line } = (log.source ?? {}) as { file?: unknown; line?: unknown }
   if (file !== undefined) parts.push(colors.gray(`(${shown(file)}:${shown(line)})`))
   return parts.join(' ')
@@ -127,7 +128,7 @@ function errorText(error: unknown, label = '', depth = 0): string {
   const { type = kind, message, stack = trace, cause, errors, ...own } = rest
   const head = typeof stack === 'string' ? stack : `${shown(type ?? 'Error')}: ${shown(message ?? '')}`
   let text = indented(label + head)
-  if (Object.keys(own).length > 0) text += indented(visible(JSON.stringify(own)))
+  if (Object.keys(own).length > 0) text += indented(safeJson(JSON.stringify(own)))
   if (depth >= DEEPEST_CAUSE) return text
   if (cause !== undefined) text += errorText(cause, 'caused by: ', depth + 1)
   if (Array.isArray(errors)) for (const each of errors) text += errorText(each, 'one of: ', depth + 1)

@@ -9,6 +9,7 @@ import type { Status } from '../../src/cli/ship/run.ts'
 import { createVitals } from '../../src/cli/ship/vitals.ts'
 import { noCounts, type ShipperStats } from '../../src/shipping/stats.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
+import { UNSAFE, unsafeCharacters } from '../support/unsafe.ts'
 import { parseExposition } from './exposition.ts'
 import { bundleCommand, lines, type Sink, start, startSink } from './support.ts'
 
@@ -43,6 +44,15 @@ describe('/metrics', () => {
       { labels: { log: '/other.log' }, value: 7 },
     ])
     expect(families.get('spoor_ship_start_time_seconds')?.samples).toEqual([{ labels: {}, value: 1.5 }])
+  })
+
+  it('drives no terminal, whatever logs are called', () => {
+    const logs = unsafeCharacters
+      .filter((character) => character !== '\n')
+      .map((character) => ({ path: `/a${character}b.log`, counts: noLogCounts(), backlog: 7 }))
+    const text = metricsText({ stats: STATS, logs }, ABOUT)
+    expect(text.replaceAll('\n', '')).not.toMatch(UNSAFE)
+    expect(parseExposition(text).get('spoor_ship_log_backlog_bytes')?.samples).toHaveLength(logs.length)
   })
 
   it('says each count and state, and leaves out what is not known', () => {

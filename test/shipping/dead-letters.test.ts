@@ -22,6 +22,7 @@ import { lineParser } from '../../src/shipping/spool-source.ts'
 import { type Bundle, bundleOf } from '../support/bundle.ts'
 import { parseLines } from '../support/strict-json.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
+import { UNSAFE, unsafeCharacters } from '../support/unsafe.ts'
 import { START } from './support/fake-clock.ts'
 import { many, shipped } from './support/memory-source.ts'
 
@@ -48,6 +49,16 @@ function lettersAt(
 const of = (record: ReturnType<typeof shipped>) => ({ record, destination: 'loki', reason })
 
 describe('dead letters', () => {
+  it('drive no terminal, whatever a line of others says and a back end answers; the record is as it was', async () => {
+    const { path, letters, lines } = lettersAt()
+    const hostile = unsafeCharacters.filter((character) => !/[\p{Cc}\p{Cs}]/u.test(character)).join('')
+    const line = `{"msg":"\u007f\u009b${hostile}"}`
+    const record = { ...shipped('a'), line }
+    await letters.add([{ record, destination: `loki${hostile}`, reason: hostile }])
+    expect(readFileSync(path, 'utf8').replaceAll('\n', '')).not.toMatch(UNSAFE)
+    expect(lines()).toMatchObject([{ record: line, reason: hostile, destination: `loki${hostile}` }])
+  })
+
   it('are one line of JSON each, with the record as it was', async () => {
     const { path, letters, lines } = lettersAt()
     const record = shipped('a"b', { nth: 7 })

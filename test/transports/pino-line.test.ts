@@ -36,6 +36,11 @@ describe('a line as pino would have written it', () => {
     expect(encode(line, 30)).toBe(expected)
   })
 
+  it('lets nothing through that drives a terminal where it makes a line anew', () => {
+    const line = `{"x":"a\\u009b\\u202e","level":"info","time":"${TIME}"}\n`
+    expect(encode(line, 30)).toBe(`{"level":30,"time":${MS},"x":"a\\u009b\\u202e"}\n`)
+  })
+
   it('keeps a field that has the name of a renamed key', () => {
     const names = new Map([
       ['@timestamp', 'time'],

@@ -4,6 +4,7 @@ import { createLogger } from '../../src/logger/create.ts'
 import { wantsColor } from '../../src/transports/color.ts'
 import { consoleTransport } from '../../src/transports/console.ts'
 import { createPretty } from '../../src/transports/pretty.ts'
+import { UNSAFE, unsafeCharacters } from '../support/unsafe.ts'
 
 const numRuns = Number(process.env.SPOOR_RUNS ?? 200)
 const time = '2026-11-21T10:00:00.123Z'
@@ -65,37 +66,56 @@ describe('pretty', () => {
     expect(text).toMatch(/^\[\d\d:00:00\.123\] WARN: hi \{"_msg":"field"\}\n$/)
   })
 
-  it('lets no value forge a line or drive the terminal', () => {
-    const hostile = 'ok\nINFO forged line \u001b[2Jx\r\n\u009b2J \u0085 \u2028 \u202e'
-    const err = {
-      type: hostile,
-      message: hostile,
-      stack: `Error: ${hostile}\n"stack": "\\q",`,
-      [hostile]: hostile,
-    }
-    const text = plain(
-      line({ msg: hostile, component: hostile, request_id: hostile, [hostile]: hostile, err }),
-    )
-    const [first, ...rest] = text.split('\n')
-    expect(first).toMatch(/^\[/)
+  const attack = 'ok\nINFO forged line \u001b[2Jx\r\n\u009b2J \u0085 \u2028 \u202e \u200b \u{e0041} \u115f \t'
+
+  function expectHarmless(text: string): void {
+    const [, ...rest] = text.split('\n')
     expect(rest.pop()).toBe('')
     for (const each of rest) expect(each).toMatch(/^ {4}/)
-    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Zl}\p{Zp}\u202e]/u)
+    expect(text.replaceAll('\n', '')).not.toMatch(UNSAFE)
+  }
+
+  /** A record with that text wherever one can stand. */
+  function everywhere(text: string): object {
+    const stack = `Error: ${text}\n    at ${text} (${text}:1:1)\n"stack": "\\q",`
+    const err = { type: text, message: text, stack, [text]: text, cause: { message: text }, errors: [text] }
+    return {
+      ...{ msg: text, component: text, request_id: text, [text]: text, list: [text, { [text]: [text] }] },
+      ...{ source: { file: text, line: text }, type: 'Error', stack: text, name: text, err },
+    }
+  }
+
+  it('lets no value forge a line or drive the terminal', () => {
+    const text = plain(line(everywhere(attack)))
+    expect(text).toMatch(/^\[/)
+    expectHarmless(text)
+    expect(text).toContain('ok\\nINFO forged line \\x1b[2Jx\\r\\n\\x9b2J')
+    expectHarmless(plain(line({ time: attack, level: attack })))
+    expectHarmless(plain(line({ msg: 'request completed', method: attack, path: attack, status: attack })))
+  })
+
+  it('does so for every such character of Unicode', () => {
+    for (const character of unsafeCharacters) expectHarmless(plain(line(everywhere(`a${character}b`))))
+  })
+
+  it('shows fields as JSON that says what they said', () => {
+    const [, shown = ''] = /hello (\{.*\})\n/.exec(plain(line({ [attack]: attack }))) ?? []
+    expect(JSON.parse(shown)).toEqual({ [attack]: attack })
+    const err = { stack: 'Error: e', [attack]: attack }
+    const [, , own = ''] = plain(line({ err })).split('\n')
+    expect(JSON.parse(own)).toEqual({ [attack]: attack })
   })
 
   it('does so for any record at all, and for text that is none', () => {
-    const hostile = fc.string({
-      unit: fc.constantFrom('a', '\n', '\r', '\u001b', '\u009b', '"', '\\', '\ud800', '{'),
-    })
+    const hostile = fc
+      .array(fc.constantFrom('a', '\n', '"', '\\', '{', ...unsafeCharacters), { maxLength: 10 })
+      .map((parts) => parts.join(''))
     const value = fc.oneof(fc.jsonValue(), hostile)
-    const key = fc.oneof(fc.constantFrom('time', 'level', 'msg', 'err', 'component', 'name', 'type'), hostile)
+    const known = ['time', 'level', 'msg', 'err', 'component', 'name', 'type', 'stack', '__proto__']
+    const key = fc.oneof(fc.constantFrom(...known), hostile)
     fc.assert(
       fc.property(fc.oneof(fc.dictionary(key, value), hostile), (record) => {
-        const text = plain(`${typeof record === 'string' ? record : JSON.stringify(record)}\n`)
-        const [, ...rest] = text.split('\n')
-        expect(rest.pop()).toBe('')
-        for (const each of rest) expect(each).toMatch(/^ {4}/)
-        expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
+        expectHarmless(plain(`${typeof record === 'string' ? record : JSON.stringify(record)}\n`))
       }),
       { numRuns },
     )

@@ -1,3 +1,4 @@
+import { visible } from '../../config/visible.ts'
 import type { ShipperStats } from '../../shipping/stats.ts'
 import type { LogStatus, Status } from './run.ts'
 
@@ -143,8 +144,12 @@ function textOf({ name, type, help, samples }: Family): string {
 const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '"': '\\"', '\n': '\\n' }
 
 function labelsText(labels: Labels): string {
-  const pairs = Object.entries(labels).map(
-    ([key, value]) => `${key}="${value.replace(/[\\"\n]/g, (character) => ESCAPES[character] as string)}"`,
-  )
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}="${labelText(value)}"`)
   return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+/** A file's name may have anything in it, and people ask for metrics on a terminal. */
+function labelText(value: string): string {
+  const plain = value.split('\n').map(visible).join('\n')
+  return plain.replace(/[\\"\n]/g, (character) => ESCAPES[character] as string)
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { safeJson } from '../../config/safe-json.ts'
 import type { Address } from './listen.ts'
 import { METRICS_TYPE } from './metrics.ts'
 import { usageError } from './usage.ts'
@@ -50,5 +51,5 @@ function pageFor({ method, url = '' }: IncomingMessage, pages: StatusPages) {
   if (path === '/metrics') return { status: 200, type: METRICS_TYPE, text: pages.metrics() }
   if (path !== '/health') return { status: 404, type: 'text/plain', text: '/health or /metrics\n' }
   const { ok, ...health } = pages.health()
-  return { status: ok ? 200 : 503, type: 'application/json', text: `${JSON.stringify(health)}\n` }
+  return { status: ok ? 200 : 503, type: 'application/json', text: `${safeJson(JSON.stringify(health))}\n` }
 }

@@ -4,7 +4,7 @@ import { formatFlags } from '../../context/traceparent.ts'
 import { type Pair, splitPairs } from './pairs.ts'
 import { outputName, outputValue, type Schema } from './schema.ts'
 import { makeShape, type Shape, withNames } from './shape.ts'
-import { flat, quoteKey } from './text.ts'
+import { flat } from './text.ts'
 import { writeValue } from './value.ts'
 import { writeThrown } from './walk.ts'
 
@@ -78,7 +78,7 @@ function append(prefix: Prefix, pairs: readonly Pair[], context = false): Prefix
   for (const { name, value } of pairs) {
     const free = isTaken(name) ? freeName(text, isTaken, name, value) : name
     if (free === undefined) continue
-    text += `,${quoteKey(free)}${value}`
+    text += `,${shape.schema.quoteKey(free)}${value}`
     names.push(free)
     many?.add(free)
   }

@@ -2,6 +2,7 @@ import { optionError } from '../../config/errors.ts'
 import type { LevelName } from '../../config/levels.ts'
 import type { ErrorNames } from './errors.ts'
 import type { Fields } from './said.ts'
+import { quoteKey } from './text.ts'
 import { isoTime } from './time.ts'
 
 /** The names that records leave with. */
@@ -24,6 +25,8 @@ export interface Schema {
   readonly names: ReadonlyMap<string, string>
   /** Values that need another form under that name, by input key. */
   readonly convert: ReadonlyMap<string, (value: unknown) => unknown>
+  /** `"key":` */
+  readonly quoteKey: (key: string) => string
   /** Keys that every record of this schema carries. */
   readonly constant: Fields
   /** Another arrangement of the identity, where the schema has one. */
@@ -36,7 +39,7 @@ const nanoseconds = (value: unknown): unknown =>
 const same = (identity: Fields): Fields => identity
 
 function isoSchema(timeKey: string): (now: number) => string {
-  const head = `,${JSON.stringify(timeKey)}:"`
+  const head = `,${quoteKey(timeKey)}"`
   return (now) => `${head}${isoTime(now)}"`
 }
 
@@ -47,6 +50,7 @@ const PLAIN: Omit<Schema, 'name' | 'time'> = {
   level: (label) => ({ level: label }),
   names: new Map(),
   convert: new Map(),
+  quoteKey,
   constant: {},
   identity: same,
 }
@@ -216,8 +220,8 @@ export function makeSchema(options: SchemaOptions = {}): Schema {
 }
 
 function renamedTime(base: Schema, name: string): (now: number) => string {
-  const from = `,${JSON.stringify(OWN_KEYS[base.name].time)}:`
-  const to = `,${JSON.stringify(name)}:`
+  const from = `,${quoteKey(OWN_KEYS[base.name].time)}`
+  const to = `,${quoteKey(name)}`
   return (now) => to + base.time(now).slice(from.length)
 }
 

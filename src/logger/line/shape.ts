@@ -1,5 +1,5 @@
 import { isRenameTarget, outputName, type Schema } from './schema.ts'
-import { flat, quoteKey } from './text.ts'
+import { flat } from './text.ts'
 
 /**
  * The keys that a line already has before the call's own fields are written: reserved names, identity, bindings
@@ -59,7 +59,7 @@ function grown(shape: Shape, name: string): Shape | undefined {
 export function keyText(shape: Shape, key: string): string {
   const known = shape.keyTexts.get(key)
   if (known !== undefined) return known
-  const text = needsCare(shape, key) ? '' : flat(`,${quoteKey(outputName(shape.schema, key))}`)
+  const text = needsCare(shape, key) ? '' : flat(`,${shape.schema.quoteKey(outputName(shape.schema, key))}`)
   if (shape.budget.keyTexts > 0 && key.length <= MAX_KEY_LENGTH) {
     shape.budget.keyTexts--
     shape.keyTexts.set(key, text)

@@ -1,17 +1,39 @@
-/** Up to this length a loop over the characters beats JSON.stringify on Node 20 and 22 (bench/micro). */
-const SHORT = 64
+import { isPlainAscii, mayBeUnsafe, safeJson } from '../../config/safe-json.ts'
+
+// Up to these lengths a loop, then a pattern, beat JSON.stringify and a look at what it gave (bench/quote.js).
+const TINY = 16
+const SHORT = 256
+/** From here on it is worth asking whether a text is nothing but ASCII before a pattern goes through it. */
+const LONG = 64
 
 /**
- * JSON text of a string: valid for any input, lone surrogates escaped (RFC 8259 section 8.2).
+ * What a text may have that does not stand in JSON as it is, or that a terminal must not get: C0, `"`, `\`, halves of
+ * UTF-16 pairs and safe-json's MAYBE_UNSAFE. At most 16 ranges, as there.
+ */
+const NEEDS_CARE =
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: each stands for itself
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  /[\u034f\0-\x1f"\\\x7f-\x9f\xad\u0600-\u180f\u200b-\u200f\u2028-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]/
+
+/**
+ * JSON text of a string: valid for any input, lone surrogates escaped (RFC 8259 section 8.2), and without any
+ * character that could drive a terminal or hide on it.
  */
 export function quote(text: string): string {
   const length = text.length
-  if (length > SHORT) return JSON.stringify(text)
-  for (let i = 0; i < length; i++) {
+  if (length <= TINY ? isPlain(text) : length <= SHORT && !NEEDS_CARE.test(text)) return `"${text}"`
+  const json = JSON.stringify(text)
+  if (length > LONG && isPlainAscii(text)) return json
+  // The text is in one piece, its JSON may not be.
+  return mayBeUnsafe(text) ? safeJson(json) : json
+}
+
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (code < 32 || code === 34 || code === 92 || code > 126) return JSON.stringify(text)
+    if (code < 32 || code === 34 || code === 92 || code > 126) return false
   }
-  return `"${text}"`
+  return true
 }
 
 // Key names repeat; bounded, so that keys made from data cannot fill the memory.
