@@ -2,6 +2,7 @@ import { optionError } from '../config/errors.ts'
 import { shared } from '../config/shared.ts'
 import { parseDuration } from '../config/units.ts'
 import type { FanoutStats } from '../transports/fanout.ts'
+import { closeAudit } from './audit.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
 import { createLazyLogger, fanoutOf, reconfigure } from './create.ts'
 import { levelNumber } from './levels.ts'
@@ -161,6 +162,7 @@ export function stats(of: Logger = logger): FanoutStats {
 /** Flushes and closes a logger's transports. Not needed for a correct end of the process. */
 export async function shutdown(of: Logger = logger): Promise<void> {
   const fanout = fanoutOf(of)
-  endLife((of as unknown as Core)[voiceSym].pipeline, 'shutdown')
-  await fanout.close()
+  const { pipeline } = (of as unknown as Core)[voiceSym]
+  endLife(pipeline, 'shutdown')
+  await Promise.all([fanout.close(), closeAudit(pipeline)])
 }

@@ -1,0 +1,293 @@
+import { Buffer } from 'node:buffer'
+import { fdatasync, fdatasyncSync, fstatSync, type Stats, writeSync } from 'node:fs'
+import { hiddenName, type RotatePeriod, type RotateTimeZone } from '../../segments/names.ts'
+import { outsideScopes } from '../../segments/timers.ts'
+import { createMover } from '../../segments/write/done.ts'
+import { createLiveFile } from '../../segments/write/live-file.ts'
+import { createRotation } from '../../segments/write/rotation.ts'
+import { type End, findEnd } from './end.ts'
+import type { Head, HeadFile } from './head.ts'
+import { LINK_BYTES, newChain, seal } from './link.ts'
+
+export interface ChainOptions {
+  /** Absolute. */
+  readonly path: string
+  readonly mode: number
+  readonly directoryMode: number
+  readonly maxSize: number
+  readonly rotate: RotatePeriod
+  readonly timeZone: RotateTimeZone
+  /** The secret; undefined for plain SHA-256. */
+  readonly key: string | undefined
+  readonly head: HeadFile | undefined
+  /** Epoch ms. */
+  readonly now: () => number
+  readonly onOpened: () => void
+  readonly onRotated: () => void
+  /** Told what an operator should know, in one sentence. */
+  readonly onSuspicion: (message: string) => void
+}
+
+/** A record on its way into the log. */
+export interface Entry {
+  /** `{…}` and a newline. */
+  readonly line: string
+  /** See Link. */
+  readonly removed?: string | undefined
+}
+
+/** What an append came to. */
+export interface Appended {
+  /** Records that are in the file, in their order. */
+  readonly count: number
+  /** The last one of them. */
+  readonly last: Head | undefined
+  /** Why it is not all of them. */
+  readonly error: Error | undefined
+}
+
+/** One writer's chain of records in a log that other writers append to as well. Not to be used by two at once. */
+export interface Chain {
+  /** Writes records behind the log's last one. To be called in one's turn. Never throws. */
+  append(entries: readonly Entry[]): Appended
+  /** Makes durable what was appended. @throws an errno error */
+  sync(): Promise<void>
+  /** The same, blocking. */
+  syncNow(): void
+  /** Leaves the file; the next append opens what the path names then. */
+  leave(): void
+  readonly bytes: number
+}
+
+const NEWLINE = 10
+// A write takes the event loop for as long as it lasts.
+const MOST_UNITS = 1024 * 1024
+
+/**
+ * Makes it; it touches no file before the first append.
+ *
+ * Each append looks where the log ends: other processes write to it too. Where nobody has, that is known from the
+ * append before.
+ */
+export function createChain(options: ChainOptions): Chain {
+  const { path, mode, key, head, now } = options
+  const rotation = createRotation(options)
+  const mover = createMover(path, mode, rotation.labelAt)
+  let fresh = false
+  const file = createLiveFile({
+    path,
+    mode,
+    directoryMode: options.directoryMode,
+    lock: hiddenName(path, 'lock'),
+    monotonic: () => performance.now(),
+    synced: true,
+    onBegun(size, writtenAtMs) {
+      rotation.opened(size, writtenAtMs, now())
+      fresh = true
+    },
+    onPipe() {},
+    onShared() {},
+  })
+  const chain = newChain()
+  let chainSeq = 0
+  let chainHash: string | undefined
+  let lastSeq = 0
+  // Written and not known to be durable.
+  let owed = false
+  let broken = false
+  // The end of the log as the last append left it, and the file that it was in.
+  let known: { readonly end: End; readonly ino: number; readonly size: number } | undefined
+  let bytes = 0
+
+  function endOfLog(): End {
+    const { ino, size } = fstatSync(file.fd)
+    if (known?.ino === ino && known.size === size) return known.end
+    return findEnd(path, file.fd, size)
+  }
+
+  function rotateIfDue(length: number): void {
+    if (!file.movable || !rotation.due(file.size, length, now())) return
+    // Others may have written what is not durable yet: nothing in the next file may be so before that.
+    fdatasyncSync(file.fd)
+    file.unsynced = false
+    const done = mover.move(rotation.label)
+    file.leave()
+    file.look()
+    if (done !== undefined) options.onRotated()
+  }
+
+  /** What the head said when this chain began: written into its first record, since it is replaced from there on. */
+  function headAtFirst(end: End): string | undefined {
+    if (head === undefined || chainSeq > 0) return undefined
+    const found = head.read()
+    if (typeof found === 'string') {
+      if (found === 'invalid')
+        options.onSuspicion('the head file of the audit log is damaged, or was made with another key')
+      return found
+    }
+    if (found.seq > (end.last?.seq ?? 0))
+      options.onSuspicion(
+        `the audit log ends with record ${end.last?.seq ?? 'none'}, and its head file names record ${found.seq}: it was cut off, or the head is another log's`,
+      )
+    return `${found.seq}:${found.hash}`
+  }
+
+  function numberAfter(end: End, headText: string | undefined): number {
+    // Numbers that were given once are not given again.
+    const inHead = Number(/^\d+(?=:)/.exec(headText ?? '')?.[0] ?? 0)
+    return Math.max(end.last?.seq ?? 0, inHead, lastSeq) + 1
+  }
+
+  function append(entries: readonly Entry[]): Appended {
+    let count = 0
+    let last: Head | undefined
+    try {
+      while (count < entries.length) {
+        const done = appendSome(entries, count)
+        // A short write: the rest, or the reason why there is none.
+        count += done.count
+        last = done.last ?? last
+      }
+      return { count, last, error: undefined }
+    } catch (error) {
+      // Opened again at the next try: the descriptor may be what is broken.
+      known = undefined
+      broken = true
+      return { count, last, error: error as Error }
+    } finally {
+      if (fresh && file.fd !== -1) options.onOpened()
+      fresh = false
+    }
+  }
+
+  function appendSome(entries: readonly Entry[], from: number): { count: number; last: Head | undefined } {
+    // What a look leaves, because it was renamed, is out of reach.
+    if (owed) syncNow()
+    if (broken) file.leave()
+    broken = false
+    file.look()
+    if (!file.regular) throw new Error(`${path} is no regular file`)
+    rotateIfDue((entries[from] as Entry).line.length + LINK_BYTES)
+    const end = endOfLog()
+    if ((end.last?.seq ?? 0) < lastSeq)
+      options.onSuspicion(
+        `the audit log ends with record ${end.last?.seq ?? 'none'}, and this process has written record ${lastSeq}`,
+      )
+    const batch = sealed(entries, from, end)
+    const buffer = Buffer.from(`${end.open ? '\n' : ''}${batch.text}`)
+    const before = fstatSync(file.fd)
+    const written = writeSync(file.fd, buffer)
+    bytes += written
+    owed = true
+    file.wrote('', written, written === buffer.length)
+    const stats = fstatSync(file.fd)
+    if (stats.nlink === 0) throw new Error('the file was removed while it was written')
+    const whole = take(batch, buffer, written)
+    known = knownAfter(stats, before, written === buffer.length ? whole.last : undefined, buffer.length)
+    if (whole.count === 0 && written < buffer.length && before.size === stats.size)
+      throw new Error('a write came back short')
+    return whole
+  }
+
+  interface Batch {
+    readonly text: string
+    /** Of each record; the last number is the log's. */
+    readonly records: readonly Head[]
+  }
+
+  /** Records one behind the other: each names the one before it. */
+  function sealed(entries: readonly Entry[], from: number, end: End): Batch {
+    const headText = headAtFirst(end)
+    const records: Head[] = []
+    let seq = numberAfter(end, headText)
+    let prev = end.last?.hash
+    let own = chainHash
+    let text = ''
+    for (let i = from; i < entries.length && text.length < MOST_UNITS; i++) {
+      const { line, removed } = entries[i] as Entry
+      const first = i === from
+      const made = seal(
+        line,
+        {
+          seq,
+          prev,
+          chain,
+          chainSeq: chainSeq + records.length + 1,
+          chainPrev: own === prev ? undefined : own,
+          torn: first ? end.torn : undefined,
+          head: first ? headText : undefined,
+          removed,
+        },
+        key,
+      )
+      text += made.line
+      records.push({ seq, hash: made.hash })
+      seq++
+      prev = made.hash
+      own = made.hash
+    }
+    return { text, records }
+  }
+
+  /** The records that are in the file; one that lacks its newline alone is. */
+  function take(
+    { records }: Batch,
+    buffer: Buffer,
+    written: number,
+  ): { count: number; last: Head | undefined } {
+    let count = 0
+    let from = buffer[0] === NEWLINE ? 1 : 0
+    for (; count < records.length; count++) {
+      const newline = buffer.indexOf(NEWLINE, from)
+      if (newline > written) break
+      from = newline + 1
+    }
+    const last = records[count - 1]
+    chainSeq += count
+    chainHash = last?.hash ?? chainHash
+    lastSeq = last?.seq ?? lastSeq
+    return { count, last }
+  }
+
+  function knownAfter(stats: Stats, before: Stats, last: Head | undefined, length: number): typeof known {
+    // Somebody who did not wait for his turn has written beside: to be looked at.
+    if (last === undefined || stats.size !== before.size + length) return undefined
+    return { end: { last, torn: undefined, open: false }, ino: stats.ino, size: stats.size }
+  }
+
+  function syncNow(): void {
+    if (!owed) return
+    if (file.fd === -1) throw new Error(`${path} was closed before it was synced`)
+    fdatasyncSync(file.fd)
+    synced()
+  }
+
+  function synced(): void {
+    owed = false
+    file.unsynced = false
+  }
+
+  function sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!owed) return resolve()
+      if (file.fd === -1) return reject(new Error(`${path} was closed before it was synced`))
+      outsideScopes(() =>
+        fdatasync(file.fd, (error) => {
+          if (error !== null) return reject(error)
+          synced()
+          resolve()
+        }),
+      )
+    })
+  }
+
+  return {
+    append,
+    sync,
+    syncNow,
+    leave: () => file.leave(),
+    get bytes() {
+      return bytes
+    },
+  }
+}
