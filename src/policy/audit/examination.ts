@@ -57,6 +57,8 @@ export function createExamination({ keys, head, headFile }: ExaminationOptions):
   let beginning: { readonly fault: AuditFault; readonly prev: string } | undefined
   let records = 0
   let headFound = false
+  // Whether a record tells of a head file that was there.
+  let headsKnown = false
   let place: AuditPlace = { file: '', line: 0 }
   // Lines since the last record that are none.
   let loose: Loose | undefined
@@ -121,8 +123,12 @@ export function createExamination({ keys, head, headFile }: ExaminationOptions):
     const { last } = known
     if (last !== undefined && prev !== last.hash)
       note(at, `record ${seq} was written at the same time as others that stand before it`)
-    if (last !== undefined && then === 'none')
-      note(at, `there was no head file yet when record ${seq} was written`)
+    if (then === 'none' && headsKnown)
+      note(
+        at,
+        `the head file of earlier records had gone, or had another name, when record ${seq} was written`,
+      )
+    headsKnown ||= then !== undefined && then !== 'none'
   }
 
   function begin({ seq, prev }: Sealed, at: AuditPlace): void {
