@@ -26,7 +26,7 @@ const HEAD =
 
 /** Replaced whole, so that it is never torn; one process at a time, so that it never goes back. */
 export function createHeadFile(path: string, key: string | undefined, mode: number): HeadFile {
-  const lock = hiddenName(path, 'lock')
+  const turn = { path: hiddenName(path, 'lock'), mode }
 
   function isThere({ seq }: Head): boolean {
     const present = readHead(path, key)
@@ -36,11 +36,11 @@ export function createHeadFile(path: string, key: string | undefined, mode: numb
   return {
     read: () => readHead(path, key),
     write: (head) =>
-      inTurn(lock, mode, async () => {
+      inTurn(turn, async () => {
         if (!isThere(head)) await replace(path, textOf(head, key), mode)
       }),
     writeNow: (head) =>
-      inTurnNow(lock, mode, () => {
+      inTurnNow(turn, () => {
         if (!isThere(head)) replaceNow(path, textOf(head, key), mode)
       }),
   }

@@ -44,10 +44,10 @@ const MOST_UNITS = 16 * 1024 * 1024
  * @throws ERR_SPOOR_AUDIT where the key can't be read
  */
 export function createAuditLog(options: AuditLogOptions): AuditLog {
-  const { path, mode, report, line } = options
+  const { path, mode, directoryMode, report, line } = options
   const key = readKey(options)
   const head = options.head === undefined ? undefined : createHeadFile(options.head, key, mode)
-  const order = hiddenName(path, 'order')
+  const order = { path: hiddenName(path, 'order'), mode, directoryMode }
   const upkeep = createUpkeep(options, {
     report,
     tellRemoval: ({ file, seq, hash }) =>
@@ -98,7 +98,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
 
   async function writeGroup(): Promise<void> {
     try {
-      const turn = await takeTurn(order, mode)
+      const turn = await takeTurn(order)
       try {
         write()
       } finally {
@@ -173,7 +173,7 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   /** At the process's end: blocking, with whatever waits at this moment. */
   function finish(): void {
     try {
-      if (waiting.length > 0) inTurnNow(order, mode, write)
+      if (waiting.length > 0) inTurnNow(order, write)
     } catch (error) {
       fail(takeWaiting(), notWritten(error))
     }

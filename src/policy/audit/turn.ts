@@ -1,9 +1,11 @@
 import { readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
 import { lifeOf, makeOwner } from '../../segments/spool/owner.ts'
 import { after } from '../../segments/timers.ts'
 import { sleepOneMs } from '../../segments/write/live-file.ts'
 import { type Lock, tryLock } from '../../segments/write/lock.ts'
+import { makeDirectory } from '../../segments/write/open.ts'
 
 const LOOK_MS = 1
 // Before it is asked whether the holder lives.
@@ -18,24 +20,43 @@ function ownName(): string {
   return owner
 }
 
+/** A lock's file. */
+export interface Turn {
+  readonly path: string
+  /** Permissions of the file, less the umask. */
+  readonly mode: number
+  /** Permissions of its directory, where that is missing and is to be made. */
+  readonly directoryMode?: number | undefined
+}
+
+function attempt({ path, mode, directoryMode }: Turn, passing: boolean): Lock | undefined {
+  try {
+    return tryLock(path, mode, passing, ownName())
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || directoryMode === undefined) throw error
+    makeDirectory(dirname(path), directoryMode)
+    return tryLock(path, mode, passing, ownName())
+  }
+}
+
 /**
  * Takes a lock, waiting for it. It is broken where its holder is known to be dead, and when it is 5 s old
  * (segments/write/lock.ts). It is for order alone.
  *
  * @throws an errno error where the directory takes no files
  */
-export async function takeTurn(lock: string, mode: number): Promise<Lock> {
+export async function takeTurn(turn: Turn): Promise<Lock> {
   for (let look = 1; ; look++) {
-    const taken = tryLock(lock, mode, look % PATIENCE_LOOKS === 0 && isLeft(lock), ownName())
+    const taken = attempt(turn, look % PATIENCE_LOOKS === 0 && isLeft(turn.path))
     if (taken !== undefined) return taken
     await new Promise<void>((resolve) => after(LOOK_MS, resolve))
   }
 }
 
 /** The same, blocking; who holds it for 20 ms more loses it. */
-export function takeTurnNow(lock: string, mode: number): Lock {
+export function takeTurnNow(turn: Turn): Lock {
   for (let look = 0; ; look++) {
-    const taken = tryLock(lock, mode, look >= LAST_LOOKS, ownName())
+    const taken = attempt(turn, look >= LAST_LOOKS)
     if (taken !== undefined) return taken
     sleepOneMs()
   }
@@ -50,8 +71,8 @@ function isLeft(lock: string): boolean {
   }
 }
 
-export async function inTurn<T>(lock: string, mode: number, act: () => Promise<T>): Promise<T> {
-  const taken = await takeTurn(lock, mode)
+export async function inTurn<T>(turn: Turn, act: () => Promise<T>): Promise<T> {
+  const taken = await takeTurn(turn)
   try {
     return await act()
   } finally {
@@ -59,8 +80,8 @@ export async function inTurn<T>(lock: string, mode: number, act: () => Promise<T
   }
 }
 
-export function inTurnNow<T>(lock: string, mode: number, act: () => T): T {
-  const taken = takeTurnNow(lock, mode)
+export function inTurnNow<T>(turn: Turn, act: () => T): T {
+  const taken = takeTurnNow(turn)
   try {
     return act()
   } finally {

@@ -48,7 +48,7 @@ function make(path: string, mode: number, owner: string): Stats | undefined {
   try {
     const fd = openSync(path, 'wx', mode)
     try {
-      if (owner !== '') writeSync(fd, owner)
+      if (owner !== '') sign(fd, owner)
       return fstatSync(fd)
     } finally {
       closeSync(fd)
@@ -56,6 +56,14 @@ function make(path: string, mode: number, owner: string): Stats | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
     throw error
+  }
+}
+
+function sign(fd: number, owner: string): void {
+  try {
+    writeSync(fd, owner)
+  } catch {
+    // A full disk: then its age alone tells.
   }
 }
 

@@ -77,8 +77,8 @@ function refuseOthersLink(path: string, link: Stats): void {
   throw Object.assign(new Error(message), { code: 'ELOOP', path })
 }
 
-/** Not `recursive`: where a parent takes no directories (/proc), Node then tries for ever without returning. */
-function makeDirectory(path: string, mode: number): void {
+/** Makes a directory and those above it. Not `recursive`: where a parent takes no directories (/proc), Node then tries for ever without returning. */
+export function makeDirectory(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode })
   } catch (failure) {
