@@ -24,7 +24,6 @@ export interface ExaminationOptions {
 
 /** What was found. */
 export interface Finding {
-  readonly ok: boolean
   readonly fault: AuditFault | undefined
   readonly notes: readonly AuditNote[]
   readonly records: number
@@ -167,10 +166,8 @@ export function createExamination({ keys, head, headFile }: ExaminationOptions):
     },
     result() {
       end()
-      const found = beginning?.fault ?? fault
       return {
-        ok: found === undefined,
-        fault: found,
+        fault: beginning?.fault ?? fault,
         notes,
         records,
         chains: chains.size,

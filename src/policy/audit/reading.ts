@@ -8,7 +8,7 @@ import { openSource, type Source } from '../../segments/read/source.ts'
  * What is wrong with a log:
  *
  * - `changed`: a record is not what was written
- * - `missing`: records before this one are not there
+ * - `missing`: records before this one are not there, or there is none at all
  * - `misplaced`: a record stands at another place than it was written at, or twice
  * - `foreign`: a line that is no record, and no torn one that the next record tells of
  * - `cut`: records at the end are not there, as the head file says

@@ -68,7 +68,20 @@ export async function verify(options: VerifyOptions): Promise<AuditReport> {
   const head = options.head === undefined ? undefined : headOf(options.head, keys)
   const examination = createExamination({ keys, head, headFile: options.head ?? '' })
   const files = await readLog(path, examination)
-  return { ...examination.result(), files, keyed: keys.length > 0, headed: head !== undefined }
+  const found = examination.result()
+  const fault = found.fault ?? (found.records === 0 ? nothing(path) : undefined)
+  return {
+    ...found,
+    ok: fault === undefined,
+    fault,
+    files,
+    keyed: keys.length > 0,
+    headed: head !== undefined,
+  }
+}
+
+function nothing(path: string): AuditFault {
+  return { code: 'missing', file: '', line: 0, seq: undefined, message: `there is no audit record in ${path} or beside it` }
 }
 
 function headOf(file: string, keys: readonly string[]): Head | 'none' | 'invalid' {
