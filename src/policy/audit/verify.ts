@@ -81,7 +81,13 @@ export async function verify(options: VerifyOptions): Promise<AuditReport> {
 }
 
 function nothing(path: string): AuditFault {
-  return { code: 'missing', file: '', line: 0, seq: undefined, message: `there is no audit record in ${path} or beside it` }
+  return {
+    code: 'missing',
+    file: '',
+    line: 0,
+    seq: undefined,
+    message: `there is no audit record in ${path} or beside it`,
+  }
 }
 
 function headOf(file: string, keys: readonly string[]): Head | 'none' | 'invalid' {
