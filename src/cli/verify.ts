@@ -8,6 +8,7 @@ import {
   type AuditFault,
   type AuditNote,
   type AuditReport,
+  type VerifyOptions,
   verify as verifyLog,
 } from '../policy/audit/verify.ts'
 import { complain } from './ship/say.ts'
@@ -46,7 +47,7 @@ const OPTIONS = {
  *
  * @param args what stands behind `verify`
  * @returns the exit code
- * @throws a usage error, ERR_SPOOR_AUDIT for a key that can't be read, an errno error for a log that can't be
+ * @throws a usage error for what has to be written otherwise, and for what can't be read; ERR_SPOOR_AUDIT for a key
  */
 export async function verify(args: readonly string[]): Promise<number> {
   const { values, positionals } = readArguments(args)
@@ -56,13 +57,24 @@ export async function verify(args: readonly string[]): Promise<number> {
       `${positionals.length} audit logs were named, expected one. spoor verify --help says more.`,
     )
   const { path, head, keys } = askedFor(values, positionals[0], process.env)
-  const report = await verifyLog({ path, head, key: keys })
+  const report = await reportOf({ path, head, key: keys })
   const isKeyMissing = report.fault?.code === 'key' && keys.length === 0
   if (values.quiet !== true)
     print(values.json === true ? `${JSON.stringify(report)}\n` : textOf(report, path), 0)
   if (isKeyMissing) complain('give the secret: --key-file <file> or --key-env <name>.')
   if (isKeyMissing) return UNVERIFIED
   return report.ok ? 0 : FAULTY
+}
+
+async function reportOf(options: VerifyOptions): Promise<AuditReport> {
+  try {
+    return await verifyLog(options)
+  } catch (error) {
+    // What the file system says needs no stack.
+    throw (error as NodeJS.ErrnoException).syscall === undefined
+      ? error
+      : usageError((error as Error).message)
+  }
 }
 
 type Values = ReturnType<typeof readArguments>['values']
