@@ -10,6 +10,7 @@ import {
   millisecondsOf,
   type OptionsSpec,
 } from '../../config/check.ts'
+import { optionError } from '../../config/errors.ts'
 import { expandPath } from '../../config/placeholders.ts'
 import { type CompressAfter, type RetentionPolicy, retentionPolicy } from '../../config/retention.ts'
 import type { Settings } from '../../config/settings.ts'
@@ -88,13 +89,15 @@ export function auditSettings(
   now: () => number,
 ): AuditSettings | undefined {
   checkOptions(options, SPEC, 'createLogger({ audit })')
-  const path = pathOf(options, settings, env)
-  if (path === undefined) return undefined
+  const named = pathOf(options, settings, env)
+  if (named === undefined) return undefined
+  const path = resolve(named)
   const head = options.head ?? settings.auditHead
+  refuseOthers(path, head, settings.file)
   // A secret in the code stands before a file that the environment names.
   const fromCode = options.key !== undefined || options.keyFile !== undefined
   return {
-    path: resolve(path),
+    path,
     head: head === undefined ? undefined : resolve(head),
     key: fromCode ? options.key : settings.auditKey,
     keyFile: fromCode ? options.keyFile : settings.auditKeyFile,
@@ -108,6 +111,13 @@ export function auditSettings(
     retention: retentionOf(options, settings),
     now,
   }
+}
+
+function refuseOthers(path: string, head: string | undefined, file: string | undefined): void {
+  const other = [head, file].find((one) => one !== undefined && resolve(one) === path)
+  if (other === undefined) return
+  const expected = 'a file of its own, neither LOG_FILE nor the head file'
+  throw optionError({ option: 'audit.path (LOG_AUDIT_FILE)', value: other, expected })
 }
 
 function pathOf(

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { lstatSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { builtin } from '../../config/builtin.ts'
 import { lifeOf, makeOwner } from '../../segments/spool/owner.ts'
@@ -10,8 +10,11 @@ import { makeDirectory } from '../../segments/write/open.ts'
 const LOOK_MS = 1
 // Before it is asked whether the holder lives.
 const PATIENCE_LOOKS = 10
+// What can't be had nor broken, such as a directory of that name, is done without: records matter more than their order.
+const MOST_LOOKS = 10_000
 // At the end of the process nobody waits for another that stands still.
 const LAST_LOOKS = 20
+const NO_LOCK: Lock = { release() {} }
 
 let owner: string | undefined
 
@@ -41,25 +44,33 @@ function attempt({ path, mode, directoryMode }: Turn, passing: boolean): Lock | 
 
 /**
  * Takes a lock, waiting for it. It is broken where its holder is known to be dead, and when it is 5 s old
- * (segments/write/lock.ts). It is for order alone.
+ * (segments/write/lock.ts), and done without after 10 s or more: it is for order alone.
  *
  * @throws an errno error where the directory takes no files
  */
 export async function takeTurn(turn: Turn): Promise<Lock> {
-  for (let look = 1; ; look++) {
-    const taken = attempt(turn, look % PATIENCE_LOOKS === 0 && isLeft(turn.path))
+  for (let look = 1; look <= MOST_LOOKS; look++) {
+    const isLong = look % PATIENCE_LOOKS === 0
+    const taken = attempt(turn, isLong && isLeft(turn.path))
     if (taken !== undefined) return taken
+    if (isLong && !isFile(turn.path)) break
     await new Promise<void>((resolve) => after(LOOK_MS, resolve))
   }
+  return NO_LOCK
 }
 
 /** The same, blocking; who holds it for 20 ms more loses it. */
 export function takeTurnNow(turn: Turn): Lock {
-  for (let look = 0; ; look++) {
+  for (let look = 0; look <= 2 * LAST_LOOKS; look++) {
     const taken = attempt(turn, look >= LAST_LOOKS)
     if (taken !== undefined) return taken
     sleepOneMs()
   }
+  return NO_LOCK
+}
+
+function isFile(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true
 }
 
 /** Whether there is proof that the holder has died. */

@@ -183,6 +183,21 @@ describe('where it is written', () => {
     expect(selfLogStats().codes['audit.missing']).toBe(before + 1)
   })
 
+  it.each([['LOG_FILE'], ['LOG_AUDIT_HEAD']])('is no file that is something else: %s', async (name) => {
+    const { path } = place()
+    const logger = createLogger({ env: { LOG_AUDIT_FILE: path, [name]: path }, transports: [] })
+    await expect(logger.audit('act')).rejects.toMatchObject({ code: 'ERR_SPOOR_AUDIT' })
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('may have a lock beside it that nobody can take', async () => {
+    const { path, directory } = place()
+    mkdirSync(join(directory, '.app.audit.log.order'))
+    const logger = auditor({ path })
+    await logger.audit('act')
+    expect(recordsOf(path)).toHaveLength(1)
+  })
+
   it('follows a new configuration, and the old one is durable', async () => {
     const [one, two] = [place(), place()]
     const logger = auditor({ path: one.path })
