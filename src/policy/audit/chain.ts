@@ -133,9 +133,9 @@ export function createChain(options: ChainOptions): Chain {
   }
 
   function numberAfter(end: End, headText: string | undefined): number {
-    // Numbers that were given once are not given again.
+    // What was cut off is not to be covered by others of its numbers.
     const inHead = Number(/^\d+(?=:)/.exec(headText ?? '')?.[0] ?? 0)
-    return Math.max(end.last?.seq ?? 0, inHead, lastSeq) + 1
+    return Math.max(end.last?.seq ?? 0, inHead) + 1
   }
 
   function append(entries: readonly Entry[]): Appended {

@@ -70,17 +70,25 @@ export function checkHash(
 }
 
 /** It stands behind the record that it names, and has the next number. */
-export function checkPlace({ seq, prev, chain }: Sealed, known: Known): Wrong | undefined {
+export function checkPlace({ seq, prev, chain, head }: Sealed, known: Known): Wrong | undefined {
   const { last, chains } = known
   // Where a log may begin is for the whole of it to say.
   if (last === undefined) return right
   const named = prev === undefined ? undefined : known.recent.get(prev)
   if (named === undefined) return unnamed(seq, last)
-  if (seq !== named.seq + 1) return missing(seq, named.seq)
+  // Where two wrote beside each other the last record has not the highest number; the head file may name that one.
+  const headed = seenHead(head, known)?.seq ?? 0
+  if (seq !== Math.max(named.seq, headed) + 1) return missing(seq, named.seq)
   const own = chains.get(chain)
   // Who stood still for longer than his turn lasts wrote beside others, not before what he had written himself.
   if (named === last || own === undefined || own.at <= named.at) return right
   return misplaced(`record ${seq} was written before others that stand before it`)
+}
+
+function seenHead(head: string | undefined, { recent }: Known): Seen | undefined {
+  const [number = '', hash = ''] = (head ?? '').split(':')
+  const seen = recent.get(hash)
+  return seen?.seq === Number(number) ? seen : undefined
 }
 
 function unnamed(seq: number, last: Seen): Wrong {
@@ -110,7 +118,7 @@ export function checkChain(
   const before = chains.get(chain)
   if (before === undefined) {
     // Of a writer from before the beginning nothing may be left.
-    if (chainSeq === 1 || first !== 1) return right
+    if (chainSeq === 1 || (first ?? seq) !== 1) return right
     return {
       code: 'missing',
       message: `${chainSeq - 1} records of the writer of record ${seq} are not there`,
@@ -124,14 +132,14 @@ export function checkChain(
 }
 
 /** What the head file said when a writer began was there. */
-export function checkHeadThen({ seq, head }: Sealed, { recent, first }: Known): Wrong | undefined {
+export function checkHeadThen({ seq, head }: Sealed, known: Known): Wrong | undefined {
   if (head === undefined || head === 'none') return right
   if (head === 'invalid')
     return { code: 'head', message: `the head file was damaged when record ${seq} was written` }
-  const [number = '', hash = ''] = head.split(':')
-  const isFarBack = recent.size >= KEPT && Number(number) <= seq - KEPT
-  const isRemoved = Number(number) < (first ?? seq)
-  if (recent.has(hash) || isFarBack || isRemoved) return right
+  const [number = ''] = head.split(':')
+  const isFarBack = known.recent.size >= KEPT && Number(number) <= seq - KEPT
+  const isRemoved = Number(number) < (known.first ?? seq)
+  if (seenHead(head, known) !== undefined || isFarBack || isRemoved) return right
   const message = `the head file named record ${number} when record ${seq} was written, and that is not there`
   return { code: 'cut', message }
 }

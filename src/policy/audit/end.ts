@@ -32,6 +32,7 @@ export interface Bytes {
 
 const NEWLINE = 10
 const PIECE = 64 * 1024
+const LOOKS = 20
 // So much without a record is no line that was cut off.
 const MOST_BYTES = 16 * 1024 * 1024
 
@@ -41,6 +42,17 @@ const MOST_BYTES = 16 * 1024 * 1024
  * @throws an errno error, or one that says that there is no record where one should be
  */
 export function findEnd(path: string, fd: number, size: number): End {
+  for (let look = 1; ; look++) {
+    try {
+      return lookForEnd(path, fd, size)
+    } catch (error) {
+      // An older file gets its next name while it is looked for.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || look === LOOKS) throw error
+    }
+  }
+}
+
+function lookForEnd(path: string, fd: number, size: number): End {
   const live = bytesOf(fd, size)
   const found = lastRecord(live)
   const behind: Buffer[] = [found.behind]

@@ -12,8 +12,8 @@ const LOOK_MS = 1
 const PATIENCE_LOOKS = 10
 // What can't be had nor broken, such as a directory of that name, is done without: records matter more than their order.
 const MOST_LOOKS = 10_000
-// At the end of the process nobody waits for another that stands still.
-const LAST_LOOKS = 20
+// At the end of the process nobody waits longer for another that stands still.
+const LAST_LOOKS = 1000
 const NO_LOCK: Lock = { release() {} }
 
 let owner: string | undefined
@@ -59,11 +59,13 @@ export async function takeTurn(turn: Turn): Promise<Lock> {
   return NO_LOCK
 }
 
-/** The same, blocking; who holds it for 20 ms more loses it. */
+/** The same, blocking; who holds it for 1 s more loses it. */
 export function takeTurnNow(turn: Turn): Lock {
-  for (let look = 0; look <= 2 * LAST_LOOKS; look++) {
-    const taken = attempt(turn, look >= LAST_LOOKS)
+  for (let look = 1; look <= LAST_LOOKS; look++) {
+    const isLong = look % PATIENCE_LOOKS === 0
+    const taken = attempt(turn, look === LAST_LOOKS || (isLong && isLeft(turn.path)))
     if (taken !== undefined) return taken
+    if (isLong && !isFile(turn.path)) break
     sleepOneMs()
   }
   return NO_LOCK

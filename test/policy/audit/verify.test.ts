@@ -171,10 +171,10 @@ describe('a cut at the end', () => {
     await logger.audit('b')
     edit(path, cutLast)
     await logger.audit('c')
-    expect((await verify({ path })).fault).toMatchObject({ code: 'missing', line: 2, seq: 3 })
+    expect((await verify({ path })).fault).toMatchObject({ code: 'missing', line: 2, seq: 2 })
     truncateSync(path)
     await logger.audit('d')
-    expect((await verify({ path })).fault).toMatchObject({ code: 'beginning', line: 1, seq: 4 })
+    expect((await verify({ path })).fault).toMatchObject({ code: 'missing', line: 1, seq: 1 })
   })
 
   it.each<[string, (head: string) => void, string]>([
