@@ -205,3 +205,30 @@ describe('a process that ends', () => {
     expect(stderr).toMatch(/LOG_AUDIT_FILE.*\n.*can't write the audit log \/dev\/null\/app\.log/)
   })
 })
+
+it("is durable under Node's permission model too, which refuses every sync", async () => {
+  const directory = temporaryDirectory()
+  const [path, head] = [join(directory, 'app.log'), join(directory, 'head')]
+  const script = bundle.script(
+    'audit-permission.mjs',
+    `import { createLogger } from './spoor.mjs'
+     const logger = createLogger({ transports: [], env: {}, audit: { path: process.argv[2], head: process.argv[3] } })
+     await logger.audit('awaited')
+     logger.audit('at the end')
+     process.exit()`,
+  )
+  const flag = ['--permission', '--experimental-permission'].find((one) =>
+    process.allowedNodeEnvironmentFlags.has(one),
+  )
+  const flags = [flag as string, '--allow-fs-read=*', `--allow-fs-write=${directory}/*`]
+  const child = spawn(process.execPath, [...flags, script, path, head], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const { code, stderr } = await ended(child)
+  expect({
+    code,
+    stderr: stderr.replace(/^.*(?:ExperimentalWarning|--trace-warnings).*$/gm, '').trim(),
+  }).toEqual({
+    code: 0,
+    stderr: '',
+  })
+  expect(await verify({ path, head })).toMatchObject({ ok: true, records: 2 })
+})

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { fdatasync, fdatasyncSync, fstatSync, type Stats, writeSync } from 'node:fs'
+import { isNeedless, syncFlag } from '../../segments/durable.ts'
 import { hiddenName, type RotatePeriod, type RotateTimeZone } from '../../segments/names.ts'
 import { outsideScopes } from '../../segments/timers.ts'
 import { createMover } from '../../segments/write/done.ts'
@@ -56,7 +57,6 @@ export interface Chain {
   syncNow(): void
   /** Leaves the file; the next append opens what the path names then. */
   leave(): void
-  readonly bytes: number
 }
 
 const NEWLINE = 10
@@ -81,6 +81,7 @@ export function createChain(options: ChainOptions): Chain {
     lock: hiddenName(path, 'lock'),
     monotonic: () => performance.now(),
     synced: true,
+    flags: syncFlag(),
     onBegun(size, writtenAtMs) {
       rotation.opened(size, writtenAtMs, now())
       fresh = true
@@ -91,13 +92,13 @@ export function createChain(options: ChainOptions): Chain {
   const chain = newChain()
   let chainSeq = 0
   let chainHash: string | undefined
-  let lastSeq = 0
+  // How long the file was after the last write.
+  let reached: { readonly ino: number; readonly size: number } | undefined
   // Written and not known to be durable.
   let owed = false
   let broken = false
   // The end of the log as the last append left it, and the file that it was in.
   let known: { readonly end: End; readonly ino: number; readonly size: number } | undefined
-  let bytes = 0
 
   function endOfLog(): End {
     const { ino, size } = fstatSync(file.fd)
@@ -105,10 +106,15 @@ export function createChain(options: ChainOptions): Chain {
     return findEnd(path, file.fd, size)
   }
 
+  function isShorter(): boolean {
+    const { ino, size } = fstatSync(file.fd)
+    return reached?.ino === ino && size < reached.size
+  }
+
   function rotateIfDue(length: number): void {
     if (!file.movable || !rotation.due(file.size, length, now())) return
     // Others may have written what is not durable yet: nothing in the next file may be so before that.
-    fdatasyncSync(file.fd)
+    syncFile()
     file.unsynced = false
     const done = mover.move(rotation.label)
     file.leave()
@@ -169,20 +175,17 @@ export function createChain(options: ChainOptions): Chain {
     if (!file.regular) throw new Error(`${path} is no regular file`)
     rotateIfDue((entries[from] as Entry).line.length + LINK_BYTES)
     const end = endOfLog()
-    if ((end.last?.seq ?? 0) < lastSeq)
-      options.onSuspicion(
-        `the audit log ends with record ${end.last?.seq ?? 'none'}, and this process has written record ${lastSeq}`,
-      )
+    if (isShorter()) options.onSuspicion('the audit log was cut while this process wrote it')
     const batch = sealed(entries, from, end)
     const buffer = Buffer.from(`${end.open ? '\n' : ''}${batch.text}`)
     const before = fstatSync(file.fd)
     const written = writeSync(file.fd, buffer)
-    bytes += written
     owed = true
     file.wrote('', written, written === buffer.length)
     const stats = fstatSync(file.fd)
     if (stats.nlink === 0) throw new Error('the file was removed while it was written')
     const whole = take(batch, buffer, written)
+    reached = { ino: stats.ino, size: stats.size }
     known = knownAfter(stats, before, written === buffer.length ? whole.last : undefined, buffer.length)
     if (whole.count === 0 && written < buffer.length && before.size === stats.size)
       throw new Error('a write came back short')
@@ -245,7 +248,6 @@ export function createChain(options: ChainOptions): Chain {
     const last = records[count - 1]
     chainSeq += count
     chainHash = last?.hash ?? chainHash
-    lastSeq = last?.seq ?? lastSeq
     return { count, last }
   }
 
@@ -258,8 +260,16 @@ export function createChain(options: ChainOptions): Chain {
   function syncNow(): void {
     if (!owed) return
     if (file.fd === -1) throw new Error(`${path} was closed before it was synced`)
-    fdatasyncSync(file.fd)
+    syncFile()
     synced()
+  }
+
+  function syncFile(): void {
+    try {
+      fdatasyncSync(file.fd)
+    } catch (error) {
+      if (!isNeedless(error)) throw error
+    }
   }
 
   function synced(): void {
@@ -267,18 +277,16 @@ export function createChain(options: ChainOptions): Chain {
     file.unsynced = false
   }
 
-  function sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (!owed) return resolve()
-      if (file.fd === -1) return reject(new Error(`${path} was closed before it was synced`))
-      outsideScopes(() =>
-        fdatasync(file.fd, (error) => {
-          if (error !== null) return reject(error)
-          synced()
-          resolve()
-        }),
-      )
+  async function sync(): Promise<void> {
+    if (!owed) return
+    if (file.fd === -1) throw new Error(`${path} was closed before it was synced`)
+    const { fd } = file
+    await new Promise<void>((resolve, reject) => {
+      outsideScopes(() => fdatasync(fd, (error) => (error === null ? resolve() : reject(error))))
+    }).catch((error: Error) => {
+      if (!isNeedless(error)) throw error
     })
+    synced()
   }
 
   return {
@@ -286,8 +294,5 @@ export function createChain(options: ChainOptions): Chain {
     sync,
     syncNow,
     leave: () => file.leave(),
-    get bytes() {
-      return bytes
-    },
   }
 }

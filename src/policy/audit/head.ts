@@ -1,12 +1,23 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { makeDurable, openNew } from '../../segments/durable.ts'
+import { isNeedless, makeDurable, openNew, syncFlag } from '../../segments/durable.ts'
 import { hiddenName, temporaryName } from '../../segments/names.ts'
 import { syncDirectory as syncDirectoryLater } from '../../segments/upkeep/remove.ts'
 import { syncDirectory } from '../../segments/write/open.ts'
 import { hashOf, type Sealed } from './link.ts'
 import { inTurn, inTurnNow } from './turn.ts'
+
+const { O_CREAT, O_EXCL, O_WRONLY } = constants
 
 /** What the head file says: the last record that was durable. */
 export type Head = Pick<Sealed, 'seq' | 'hash'>
@@ -90,11 +101,11 @@ async function replace(path: string, text: string, mode: number): Promise<void> 
 
 function replaceNow(path: string, text: string, mode: number): void {
   const temporary = temporaryName(path)
-  const fd = openSync(temporary, 'wx', mode)
+  const fd = openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | syncFlag(), mode)
   try {
     try {
       writeSync(fd, text)
-      fsyncSync(fd)
+      syncNow(fd)
     } finally {
       closeSync(fd)
     }
@@ -108,4 +119,12 @@ function replaceNow(path: string, text: string, mode: number): void {
     throw error
   }
   syncDirectory(dirname(path))
+}
+
+function syncNow(fd: number): void {
+  try {
+    fsyncSync(fd)
+  } catch (error) {
+    if (!isNeedless(error)) throw error
+  }
 }
