@@ -250,6 +250,23 @@ describe('durability', () => {
     expect(await verify({ path, head })).toMatchObject({ ok: true, records: 150 })
   })
 
+  it('that is waited for in vain costs bounded memory', async () => {
+    const { path } = place()
+    replace('fdatasync', () => () => {})
+    const logger = auditor({ path })
+    let refused: unknown
+    let taken = 0
+    const pad = 'x'.repeat(2000)
+    for (; refused === undefined && taken < 20_000; taken++) {
+      logger.audit('act', { pad }).catch((error: unknown) => {
+        refused = error
+      })
+      if (taken % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(refused).toMatchObject({ code: 'ERR_SPOOR_AUDIT', message: expect.stringContaining('too many') })
+    expect(taken * pad.length).toBeLessThan(17 * 1024 * 1024)
+  })
+
   it('that fails is told to who waits', async () => {
     const { path } = place()
     replace(
