@@ -131,7 +131,7 @@ function captured(pipeline: Pipeline, write: () => void): string {
   }
   const record = lines.pop()
   for (const { line, level } of lines) sink.writeLine(line, level)
-  if (record === undefined || !record.line.startsWith('{') || !record.line.endsWith('}\n'))
+  if (record === undefined || !/^\{[^\n]*\}\n$/.test(record.line))
     throw new Error('a hook of the logger left no record of it')
   return record.line
 }

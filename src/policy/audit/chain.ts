@@ -6,9 +6,10 @@ import { outsideScopes } from '../../segments/timers.ts'
 import { createMover } from '../../segments/write/done.ts'
 import { createLiveFile } from '../../segments/write/live-file.ts'
 import { createRotation } from '../../segments/write/rotation.ts'
+import { type Batch, type Entry, sealBatch, wholeRecords } from './batch.ts'
 import { type End, findEnd } from './end.ts'
 import type { Head, HeadFile } from './head.ts'
-import { LINK_BYTES, newChain, seal } from './link.ts'
+import { LINK_BYTES, newChain } from './link.ts'
 
 export interface ChainOptions {
   /** Absolute. */
@@ -25,16 +26,10 @@ export interface ChainOptions {
   readonly now: () => number
   readonly onOpened: () => void
   readonly onRotated: () => void
+  /** Told why the file could not be renamed; it is written on. */
+  readonly onRotationFailed: (message: string) => void
   /** Told what an operator should know, in one sentence. */
   readonly onSuspicion: (message: string) => void
-}
-
-/** A record on its way into the log. */
-export interface Entry {
-  /** `{…}` and a newline. */
-  readonly line: string
-  /** See Link. */
-  readonly removed?: string | undefined
 }
 
 /** What an append came to. */
@@ -59,9 +54,7 @@ export interface Chain {
   leave(): void
 }
 
-const NEWLINE = 10
-// A write takes the event loop for as long as it lasts.
-const MOST_UNITS = 1024 * 1024
+const ROTATION_RETRY_MS = 1000
 
 /**
  * Makes it; it touches no file before the first append.
@@ -97,6 +90,7 @@ export function createChain(options: ChainOptions): Chain {
   // Written and not known to be durable.
   let owed = false
   let broken = false
+  let rotateAgainAt = 0
   // The end of the log as the last append left it, and the file that it was in.
   let known: { readonly end: End; readonly ino: number; readonly size: number } | undefined
 
@@ -112,14 +106,19 @@ export function createChain(options: ChainOptions): Chain {
   }
 
   function rotateIfDue(length: number): void {
-    if (!file.movable || !rotation.due(file.size, length, now())) return
+    const isDue = file.movable && rotation.due(file.size, length, now())
+    if (!isDue || performance.now() < rotateAgainAt) return
     // Others may have written what is not durable yet: nothing in the next file may be so before that.
     syncFile()
     file.unsynced = false
-    const done = mover.move(rotation.label)
+    try {
+      if (mover.move(rotation.label) !== undefined) options.onRotated()
+    } catch (error) {
+      rotateAgainAt = performance.now() + ROTATION_RETRY_MS
+      options.onRotationFailed((error as Error).message)
+    }
     file.leave()
     file.look()
-    if (done !== undefined) options.onRotated()
   }
 
   /** What the head said when this chain began: written into its first record, since it is replaced from there on. */
@@ -146,11 +145,13 @@ export function createChain(options: ChainOptions): Chain {
 
   function append(entries: readonly Entry[]): Appended {
     let count = 0
+    let fruitless = 0
     let last: Head | undefined
     try {
       while (count < entries.length) {
         const done = appendSome(entries, count)
-        // A short write: the rest, or the reason why there is none.
+        // After a short write the next one takes the rest, or says why it can't.
+        if (done.count === 0 && ++fruitless > 1) throw new Error('a write came back short')
         count += done.count
         last = done.last ?? last
       }
@@ -176,7 +177,17 @@ export function createChain(options: ChainOptions): Chain {
     rotateIfDue((entries[from] as Entry).line.length + LINK_BYTES)
     const end = endOfLog()
     if (isShorter()) options.onSuspicion('the audit log was cut while this process wrote it')
-    const batch = sealed(entries, from, end)
+    const headText = headAtFirst(end)
+    const batch = sealBatch(entries, from, {
+      seq: numberAfter(end, headText),
+      prev: end.last?.hash,
+      chain,
+      chainSeq: chainSeq + 1,
+      own: chainHash,
+      torn: end.torn,
+      head: headText,
+      key,
+    })
     const buffer = Buffer.from(`${end.open ? '\n' : ''}${batch.text}`)
     const before = fstatSync(file.fd)
     const written = writeSync(file.fd, buffer)
@@ -184,67 +195,13 @@ export function createChain(options: ChainOptions): Chain {
     file.wrote('', written, written === buffer.length)
     const stats = fstatSync(file.fd)
     if (stats.nlink === 0) throw new Error('the file was removed while it was written')
-    const whole = take(batch, buffer, written)
+    const whole = take(batch, wholeRecords(batch, buffer, written))
     reached = { ino: stats.ino, size: stats.size }
     known = knownAfter(stats, before, written === buffer.length ? whole.last : undefined, buffer.length)
-    if (whole.count === 0 && written < buffer.length && before.size === stats.size)
-      throw new Error('a write came back short')
     return whole
   }
 
-  interface Batch {
-    readonly text: string
-    /** Of each record; the last number is the log's. */
-    readonly records: readonly Head[]
-  }
-
-  /** Records one behind the other: each names the one before it. */
-  function sealed(entries: readonly Entry[], from: number, end: End): Batch {
-    const headText = headAtFirst(end)
-    const records: Head[] = []
-    let seq = numberAfter(end, headText)
-    let prev = end.last?.hash
-    let own = chainHash
-    let text = ''
-    for (let i = from; i < entries.length && text.length < MOST_UNITS; i++) {
-      const { line, removed } = entries[i] as Entry
-      const first = i === from
-      const made = seal(
-        line,
-        {
-          seq,
-          prev,
-          chain,
-          chainSeq: chainSeq + records.length + 1,
-          chainPrev: own === prev ? undefined : own,
-          torn: first ? end.torn : undefined,
-          head: first ? headText : undefined,
-          removed,
-        },
-        key,
-      )
-      text += made.line
-      records.push({ seq, hash: made.hash })
-      seq++
-      prev = made.hash
-      own = made.hash
-    }
-    return { text, records }
-  }
-
-  /** The records that are in the file; one that lacks its newline alone is. */
-  function take(
-    { records }: Batch,
-    buffer: Buffer,
-    written: number,
-  ): { count: number; last: Head | undefined } {
-    let count = 0
-    let from = buffer[0] === NEWLINE ? 1 : 0
-    for (; count < records.length; count++) {
-      const newline = buffer.indexOf(NEWLINE, from)
-      if (newline > written) break
-      from = newline + 1
-    }
+  function take({ records }: Batch, count: number): { count: number; last: Head | undefined } {
     const last = records[count - 1]
     chainSeq += count
     chainHash = last?.hash ?? chainHash
@@ -281,12 +238,17 @@ export function createChain(options: ChainOptions): Chain {
     if (!owed) return
     if (file.fd === -1) throw new Error(`${path} was closed before it was synced`)
     const { fd } = file
-    await new Promise<void>((resolve, reject) => {
-      outsideScopes(() => fdatasync(fd, (error) => (error === null ? resolve() : reject(error))))
-    }).catch((error: Error) => {
-      if (!isNeedless(error)) throw error
-    })
-    synced()
+    try {
+      await new Promise<void>((resolve, reject) => {
+        outsideScopes(() => fdatasync(fd, (error) => (error === null ? resolve() : reject(error))))
+      })
+    } catch (error) {
+      // Opened again at the next try; what was written is not acknowledged.
+      broken = !isNeedless(error)
+      if (broken) throw error
+    } finally {
+      synced()
+    }
   }
 
   return {

@@ -2,7 +2,8 @@ import { auditError } from '../../config/errors.ts'
 import { beforeExit, isExiting } from '../../config/exit.ts'
 import { hiddenName } from '../../segments/names.ts'
 import { atEndOfTurn } from '../../segments/timers.ts'
-import { type Appended, createChain, type Entry } from './chain.ts'
+import type { Entry } from './batch.ts'
+import { type Appended, createChain } from './chain.ts'
 import { createHeadFile, type Head } from './head.ts'
 import { readKey } from './key.ts'
 import type { AuditSettings } from './settings.ts'
@@ -59,6 +60,8 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
     head,
     onOpened: upkeep.begin,
     onRotated: upkeep.rotated,
+    onRotationFailed: (message) =>
+      report('rotation', `can't rotate ${path}: ${message}. It is written on past its size.`),
     onSuspicion: (message) => report('suspicion', `${path}: ${message}. Look with: spoor verify ${path}`),
   })
   let waiting: Waiting[] = []
@@ -72,12 +75,9 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   function add(text: string, removed?: string): Promise<void> {
     const promise = new Promise<void>((resolve, reject) => {
       const entry = { line: text, removed, resolve, reject }
-      if (units + text.length > MOST_UNITS) {
-        fail([entry], auditError(`too many audit records wait for ${path}: the disk does not answer`))
-        return
-      }
       units += text.length
-      waiting.push(entry)
+      if (units <= MOST_UNITS) waiting.push(entry)
+      else fail([entry], auditError(`too many audit records wait for ${path}: the disk does not answer`))
     })
     // Who does not await it must not have the process ended by it; who does sees the error all the same.
     promise.catch(() => {})

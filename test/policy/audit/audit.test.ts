@@ -17,7 +17,7 @@ afterEach(() => {
 })
 
 /** Replaces a function of the file system, as a disk or a kernel would behave otherwise. */
-function replace<K extends 'writeSync' | 'fdatasync'>(
+function replace<K extends 'writeSync' | 'fdatasync' | 'fdatasyncSync' | 'renameSync'>(
   name: K,
   make: (real: (typeof fs)[K]) => unknown,
 ): void {
@@ -267,16 +267,43 @@ describe('durability', () => {
     expect(taken * pad.length).toBeLessThan(17 * 1024 * 1024)
   })
 
-  it('that fails is told to who waits', async () => {
+  it('that fails is told to who waits, and the next one is another try', async () => {
     const { path } = place()
-    replace(
-      'fdatasync',
-      () => (_fd: number, done: (error: Error | null) => void) => done(new Error('EIO: i/o error')),
-    )
-    await expect(auditor({ path }).audit('act')).rejects.toMatchObject({
-      code: 'ERR_SPOOR_AUDIT',
-      message: expect.stringContaining('EIO'),
+    let fails = true
+    replace('fdatasync', (real) => (fd: number, done: (error: Error | null) => void) => {
+      if (fails) done(new Error('EIO: i/o error'))
+      else real(fd, done)
     })
+    replace('fdatasyncSync', (real) => (fd: number) => {
+      if (fails) throw new Error('EIO: i/o error')
+      real(fd)
+    })
+    const logger = auditor({ path })
+    for (let n = 0; n < 2; n++) {
+      await expect(logger.audit('act')).rejects.toMatchObject({
+        code: 'ERR_SPOOR_AUDIT',
+        message: expect.stringContaining('EIO'),
+      })
+    }
+    fails = false
+    await logger.audit('again')
+    expect(await verify({ path })).toMatchObject({ ok: true, records: 3 })
+  })
+})
+
+describe('a file that can not be rotated', () => {
+  it('is written on', async () => {
+    const { path } = place()
+    let refusals = 0
+    replace('renameSync', (real) => (from: string, to: string) => {
+      if (from !== path) return real(from, to)
+      refusals++
+      throw Object.assign(new Error('EPERM: operation not permitted, rename'), { code: 'EPERM' })
+    })
+    const logger = auditor({ path, maxSize: 1000, rotate: 'off' })
+    for (let n = 0; n < 5; n++) await logger.audit('act')
+    expect(refusals).toBe(1)
+    expect(await verify({ path })).toMatchObject({ ok: true, records: 5, files: 1 })
   })
 })
 
@@ -364,6 +391,20 @@ describe('what goes wrong', () => {
     // The torn line is covered as well.
     writeFileSync(path, readFileSync(path, 'utf8').replace(/\n(\{.{20})/, '\n$1x'))
     expect(await verify({ path, head })).toMatchObject({ ok: false, fault: { code: 'foreign', line: 2 } })
+  })
+
+  it('that takes a few bytes of each write ends with an error all the same', async () => {
+    const { path, head } = place()
+    const logger = auditor({ path, head })
+    let short = true
+    replace('writeSync', (real) => (fd: number, buffer: Buffer | string) => {
+      if (typeof buffer === 'string') return real(fd, buffer)
+      return real(fd, buffer, 0, short ? 10 : buffer.length)
+    })
+    await expect(logger.audit('act')).rejects.toMatchObject({ code: 'ERR_SPOOR_AUDIT' })
+    short = false
+    await logger.audit('again')
+    expect(await verify({ path, head })).toMatchObject({ ok: true, records: 1 })
   })
 
   it('in part acknowledges the records that are there', async () => {
