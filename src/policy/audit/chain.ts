@@ -121,20 +121,25 @@ export function createChain(options: ChainOptions): Chain {
     file.look()
   }
 
-  /** What the head said when this chain began: written into its first record, since it is replaced from there on. */
-  function headAtFirst(end: End): string | undefined {
-    if (head === undefined || chainSeq > 0) return undefined
+  /**
+   * What the head file says, where it is to be written into the next record: in a chain's first, since the head is
+   * replaced from there on, and where it names what is not the log's end. It is never ahead of a log that is whole.
+   */
+  function headToTell(end: End): string | undefined {
+    if (head === undefined) return undefined
     const found = head.read()
     if (typeof found === 'string') {
       if (found === 'invalid')
         options.onSuspicion('the head file of the audit log is damaged, or was made with another key')
       return found
     }
-    if (found.seq > (end.last?.seq ?? 0))
+    const { seq = 0, hash } = end.last ?? {}
+    const isBeyond = found.seq > seq || (found.seq === seq && found.hash !== hash)
+    if (isBeyond)
       options.onSuspicion(
-        `the audit log ends with record ${end.last?.seq ?? 'none'}, and its head file names record ${found.seq}: it was cut off, or the head is another log's`,
+        `it ends with record ${seq}, and its head file names record ${found.seq}: it was cut off or changed, or the head is another log's`,
       )
-    return `${found.seq}:${found.hash}`
+    return isBeyond || chainSeq === 0 ? `${found.seq}:${found.hash}` : undefined
   }
 
   function numberAfter(end: End, headText: string | undefined): number {
@@ -177,7 +182,7 @@ export function createChain(options: ChainOptions): Chain {
     rotateIfDue((entries[from] as Entry).line.length + LINK_BYTES)
     const end = endOfLog()
     if (isShorter()) options.onSuspicion('the audit log was cut while this process wrote it')
-    const headText = headAtFirst(end)
+    const headText = headToTell(end)
     const batch = sealBatch(entries, from, {
       seq: numberAfter(end, headText),
       prev: end.last?.hash,

@@ -18,7 +18,10 @@ export interface Link {
   readonly chainPrev: string | undefined
   /** The SHA-256 of the bytes between the record before it and its own line, where there were any: a torn line. */
   readonly torn: string | undefined
-  /** In a chain's first record what the head file said, `number:hash`, or that it was `none` or `invalid`. */
+  /**
+   * In a chain's first record, and where it is not what is expected: what the head file said, `number:hash`, or that
+   * it was `none` or `invalid`.
+   */
   readonly head: string | undefined
   /** The hash of the last record of a file that retention removes after this record. */
   readonly removed: string | undefined

@@ -164,6 +164,26 @@ describe('a cut at the end', () => {
     expect((await verify({ path, head })).fault).toMatchObject({ code: 'missing', line: 3, seq: 4 })
   })
 
+  it.each<[string, (text: string) => string]>([
+    ['cut off', cutLast],
+    ['spoiled', (text) => `${text.slice(0, -5)}xxxx\n`],
+    ['cut off in its middle', (text) => text.slice(0, -50)],
+  ])(
+    'of another writer stays seen when this one goes on, though the head file is replaced: %s',
+    async (_name, change) => {
+      const { path, head } = place()
+      const logger = auditor({ path, head })
+      await logger.audit('a')
+      await write({ path, head }, 'b')
+      edit(path, change)
+      await logger.audit('c')
+      await logger.audit('d')
+      expect((await verify({ path, head })).fault).toMatchObject({
+        code: expect.stringMatching(/missing|cut/),
+      })
+    },
+  )
+
   it('under a process that writes is seen too, without a head file', async () => {
     const { path } = place()
     const logger = auditor({ path })
