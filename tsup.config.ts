@@ -39,6 +39,7 @@ const plainBuiltins: Plugin = {
 
 /** What is loaded when it is used: files of their own, by the module that is imported dynamically. */
 const LATER: Record<string, string> = {
+  'audit-upkeep': 'src/policy/audit/audit-upkeep.ts',
   maintenance: 'src/segments/upkeep/maintenance.ts',
   remote: 'src/segments/remote/remote.ts',
   ship: 'src/shipping/ship.ts',
@@ -49,7 +50,7 @@ const LATER: Record<string, string> = {
 const laterFiles: Plugin = {
   name: 'later files',
   setup(build) {
-    build.onResolve({ filter: /\/(?:maintenance|remote|ship)\.ts$/ }, ({ kind, path }) =>
+    build.onResolve({ filter: /\/(?:audit-upkeep|maintenance|remote|ship)\.ts$/ }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path: `./spoor-${basename(path, '.ts')}.js`, external: true } : undefined,
     )
   },
@@ -79,7 +80,7 @@ const entry = {
   otel: 'src/transports/otel.ts',
   testing: 'src/testing/index.ts',
 }
-const reader = { reader: 'src/segments/read/reader.ts' }
+const alone = { reader: 'src/segments/read/reader.ts', audit: 'src/policy/audit/verify.ts' }
 
 // spoor/pino is imported as pino is: a function that is module.exports in CommonJS, a default and names in ESM.
 // Its types are pino's own: src/pino/*.d.ts are copied as they are.
@@ -102,7 +103,7 @@ export default defineConfig([
     ...shared,
     format: 'esm',
     entry: {
-      ...reader,
+      ...alone,
       'spoor-thread': 'src/segments/thread.ts',
       'spoor-shipper': 'src/shipping/thread.ts',
       'spoor-cli': 'src/cli/main.ts',
@@ -111,9 +112,9 @@ export default defineConfig([
     splitting: false,
     esbuildPlugins: [plainBuiltins],
   },
-  { ...shared, format: 'cjs', entry: reader, splitting: false, shims: true, esbuildPlugins: [] },
+  { ...shared, format: 'cjs', entry: alone, splitting: false, shims: true, esbuildPlugins: [] },
   {
-    entry: { ...entry, ...reader },
+    entry: { ...entry, ...alone },
     format: ['esm', 'cjs'],
     dts: { only: true },
   },

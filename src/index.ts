@@ -29,6 +29,7 @@ export type {
   Logger,
   TimerOptions,
 } from './logger/types.ts'
+export type { AuditOptions } from './policy/audit/settings.ts'
 export type { Destination } from './shipping/destination.ts'
 export type { Answer, Preset, PresetOptions, PresetRequest, Verdict } from './shipping/preset.ts'
 export type { Shipped } from './shipping/shipped.ts'

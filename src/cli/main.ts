@@ -5,18 +5,20 @@ import { VERSION } from '../logger/version.ts'
 import { complain } from './ship/say.ts'
 import { isUsage, usageError } from './ship/usage.ts'
 import { ship } from './ship.ts'
+import { verify } from './verify.ts'
 
 const WRONG = 2
 const PATIENCE_MS = 1000
 
 /** The verbs, each with what it does; each is a file of this room. */
-const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { ship }
+const VERBS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = { ship, verify }
 
 const HELP = `spoor <verb>
 
   ship    ship logs that others write, as they grow and are rotated
+  verify  tell whether an audit log is as it was written
 
-spoor ship --help says more.
+spoor <verb> --help says more.
 `
 
 async function main([verb, ...args]: readonly string[]): Promise<number> {

@@ -8,6 +8,14 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES
 
+export type AuditError = Error & { code: 'ERR_SPOOR_AUDIT' }
+
+/** The error of an audit record that is not known to be durable. @param cause what the file system said */
+export function auditError(message: string, cause?: unknown): AuditError {
+  const error = new Error(`spoor: ${message}`, cause === undefined ? undefined : { cause })
+  return Object.assign(error, { code: 'ERR_SPOOR_AUDIT' as const })
+}
+
 /** What is wrong with an option. */
 export interface OptionProblem {
   /** The option's full name, such as `fileTransport({ maxSize })`. */

@@ -47,6 +47,14 @@ export interface Settings {
   compressFormat: 'gzip' | 'zstd'
   /** What may be deleted. @default undefined: nothing */
   retention: RetentionSpec | undefined
+  /** Path of the audit log. @default undefined: beside the file */
+  auditFile: string | undefined
+  /** Path of the audit log's head. @default undefined: none */
+  auditHead: string | undefined
+  /** Secret of the audit log. @default undefined: none */
+  auditKey: string | undefined
+  /** Path of the file with that secret. @default undefined: none */
+  auditKeyFile: string | undefined
   /** Whether records are shipped, where an address or a format asks for it. @default true */
   http: boolean
   /** Another switch of the same. @default false */

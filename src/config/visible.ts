@@ -18,7 +18,8 @@ export function visible(text: string): string {
 }
 
 const SHOWN = 60
-const SECRET_NAME = /pass|secret|token|api[-_]?key|private[-_]?key|auth|credential|cookie|headers?/i
+const SECRET_NAME =
+  /pass|secret|token|api[-_]?key|private[-_]?key|audit[^a-z]{0,4}k|auth|credential|cookie|headers?/i
 const ADDRESS = /^[a-z][a-z0-9+.-]*:\/\//i
 const ADDRESS_NAME = /url/i
 

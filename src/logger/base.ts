@@ -3,6 +3,7 @@ import { optionError } from '../config/errors.ts'
 import { LEVELS } from '../config/levels.ts'
 import { isAsJsonRewritten, sendsToOtel } from './agents.ts'
 import { asJson } from './as-json.ts'
+import { makeAudit } from './audit.ts'
 import { customSerializers, makeChild, setBindings, setOwnLevel } from './child.ts'
 import { currentFanout } from './configuration.ts'
 import { type AsJson, type Core, cellSym, type Pipeline, voiceSym } from './core.ts'
@@ -144,7 +145,10 @@ function installMembers(base: Core, options: LoggerOptions, root: Core): void {
   own.critical ??= own.fatal as Method
   const child = makeChild(pinoPrototype.child as never, standardError, addLevels)
   // Not enumerable: Fastify copies an instance's own enumerable keys.
-  for (const [name, value] of Object.entries({ child, setBindings, isLevelEnabled, startTimer, time })) {
+  const members = { child, setBindings, isLevelEnabled, startTimer, time, audit: makeAudit(root) }
+  for (const [name, value] of Object.entries(members)) {
+    // A level that a user has called audit stays one.
+    if (name === 'audit' && Object.hasOwn(base.levels.values, name)) continue
     Object.defineProperty(base, name, { value, writable: true, configurable: true, enumerable: false })
   }
   Object.defineProperties(base, {

@@ -1,7 +1,9 @@
 import { LEVELS } from '../config/levels.ts'
 import { selfLog } from '../config/self-log.ts'
 import { propagateTo } from '../context/outbound.ts'
+import { type AuditSettings, auditSettings } from '../policy/audit/settings.ts'
 import { createFanout, type Fanout } from '../transports/fanout.ts'
+import { configureAudit } from './audit.ts'
 import { type Core, type Pipeline, voiceSym } from './core.ts'
 import { levelNumber, SILENT } from './levels.ts'
 import { beginLife, hasLifecycle } from './lifecycle.ts'
@@ -70,6 +72,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   configurePolicy(core, resolved.policy, schema, fanout)
   pipeline.direct = pipeline.unhooked && fanout.records === undefined
   if (settings.propagate !== undefined) propagateTo(settings.propagate)
+  configureAudit(pipeline, auditOf(options, resolved, pipeline.now))
   followSignals(pipeline, options.signals ?? settings.signals, options.reopenSignal ?? settings.reopenSignal)
   if (hasLifecycle(options.lifecycle ?? settings.lifecycle, transports)) {
     beginLife(core, transports, fanout.stats)
@@ -94,6 +97,21 @@ function configurePolicy(core: Core, rules: PolicyRules, schema: Schema, fanout:
   const made = makePolicy(core, rules, fanout, quoteKey(outputName(schema, RATE_KEY)))
   pipeline.policy = made.policy
   pipeline.sink = made.sink
+}
+
+/** Neither a wrong path nor a wrong placeholder in the environment stops a logger; then there is no audit log. */
+function auditOf(
+  options: LoggerOptions,
+  { settings }: Resolved,
+  now: () => number,
+): AuditSettings | undefined {
+  try {
+    return auditSettings(options.audit ?? {}, settings, options.env ?? process.env, now)
+  } catch (thrown) {
+    if (options.audit !== undefined) throw thrown
+    selfLog('audit.settings', `the audit log can't be set up: ${(thrown as Error).message}`)
+    return undefined
+  }
 }
 
 /** A clock of the user's that throws or goes wrong must not take records with it. */

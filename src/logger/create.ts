@@ -1,4 +1,5 @@
 import type { Fanout } from '../transports/fanout.ts'
+import { closeAudit } from './audit.ts'
 import { makeBase } from './base.ts'
 import { configurePipeline, currentFanout } from './configuration.ts'
 import { type Core, cellSym, type Pipeline, voiceSym } from './core.ts'
@@ -54,9 +55,10 @@ export function reconfigure(logger: Logger, options: LoggerOptions): Promise<voi
   const before = currentFanout(pipeline)
   // What was said before stands before what is said afterwards, also where both go to one file.
   before?.flushSync()
+  const audited = closeAudit(pipeline)
   inherit(core, options, pipeline)
   configurePipeline(core, options)
-  return before === undefined ? Promise.resolve() : closeUnused(before, fanoutOf(logger))
+  return before === undefined ? audited : closeUnused(before, fanoutOf(logger)).then(() => audited)
 }
 
 /** Closes what the new configuration has no use for: a transport may be in both. */

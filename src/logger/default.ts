@@ -1,6 +1,7 @@
 import { optionError } from '../config/errors.ts'
 import { shared } from '../config/shared.ts'
 import { parseDuration } from '../config/units.ts'
+import { closeAudit } from './audit.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
 import { createLazyLogger, fanoutOf, reconfigure } from './create.ts'
 import { levelNumber } from './levels.ts'
@@ -169,5 +170,5 @@ export async function shutdown(of: Logger = logger): Promise<void> {
   const { pipeline } = (of as unknown as Core)[voiceSym]
   pipeline.policy?.close()
   endLife(pipeline, 'shutdown')
-  await fanout.close()
+  await Promise.all([fanout.close(), closeAudit(pipeline)])
 }

@@ -29,6 +29,7 @@ import {
   sampleKey,
 } from '../config/policy.ts'
 import type { Settings } from '../config/settings.ts'
+import { type AuditOptions, isAuditOptions } from '../policy/audit/settings.ts'
 import type { Transport } from '../transports/transport.ts'
 import type { SchemaName } from './line/schema.ts'
 import type { PolicyRules } from './policy.ts'
@@ -78,6 +79,8 @@ export interface LoggerOptions {
   readonly signals?: 'flush' | 'off' | undefined
   /** The signal at which files are opened anew, for logrotate. @default LOG_REOPEN_SIGNAL, else 'off' */
   readonly reopenSignal?: 'SIGHUP' | 'SIGUSR2' | 'off' | undefined
+  /** The audit log, which `logger.audit` writes. @default from the environment: LOG_AUDIT_FILE, or beside LOG_FILE */
+  readonly audit?: AuditOptions | undefined
   /** Prefix of every message, as in pino. @default none */
   readonly msgPrefix?: string | undefined
   /** pino's serializers, by key. @default none; errors are written by spoor */
@@ -136,6 +139,7 @@ const SPEC: OptionsSpec<LoggerOptions> = {
   buffer: isText(BUFFER_ACCEPTED, parseBuffer),
   signals: isOneOf('flush', 'off'),
   reopenSignal: isOneOf('SIGHUP', 'SIGUSR2', 'off'),
+  audit: isAuditOptions,
   msgPrefix: isString,
   serializers: isRecordOf(isFunction),
   formatters: isObject,

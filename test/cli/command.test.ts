@@ -190,7 +190,7 @@ describe('what is wrong at the start', () => {
   })
 
   it.each([
-    [['shpi'], 2, /shpi is not a verb of spoor's, expected ship\. Did you mean ship\?/],
+    [['shpi'], 2, /shpi is not a verb of spoor's, expected ship, verify\. Did you mean ship\?/],
     [[], 0, /ship {4}ship logs/],
     [['--help'], 0, /ship {4}ship logs/],
     [['--version'], 0, /^\d+\.\d+\.\d+\n$/],

@@ -101,6 +101,13 @@ describe('loggers', () => {
     expectTypeOf(logger.time('x', async () => 'a')).toEqualTypeOf<Promise<string>>()
   })
 
+  it('audit', () => {
+    expectTypeOf(logger.audit('x', { a: 1 })).toEqualTypeOf<Promise<void>>()
+    expectTypeOf(getLogger('db').child({}).audit('x')).toEqualTypeOf<Promise<void>>()
+    // @ts-expect-error the action comes first
+    logger.audit({ a: 1 }, 'x')
+  })
+
   it('is accepted wherever a pino logger is', () => {
     // What pino-http's option `logger` asks for; its own types would change IncomingMessage for all other tests.
     expectTypeOf<Logger>().toExtend<pino.Logger<never>>()

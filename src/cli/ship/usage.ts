@@ -8,7 +8,8 @@ export function usageError(message: string): UsageError {
 /** Whether the message of an error is for whoever started the command: no stack is needed to mend it. */
 export function isUsage(error: unknown): error is Error {
   if (!(error instanceof Error)) return false
+  const { code } = error as { code?: unknown }
   return (
-    (error as Partial<UsageError>).usage === true || (error as { code?: unknown }).code === 'ERR_SPOOR_OPTION'
+    (error as Partial<UsageError>).usage === true || code === 'ERR_SPOOR_OPTION' || code === 'ERR_SPOOR_AUDIT'
   )
 }

@@ -53,6 +53,8 @@ export interface MaintenanceOptions {
   readonly lock?: string | undefined
   /** Tells what readers have not read. @default as their checkpoints beside each live file say */
   readonly unread?: UnreadBy | undefined
+  /** Asked before a file is deleted, by its full name; false keeps it, as does what it throws. @default all may be */
+  readonly mayDelete?: ((file: string) => Promise<boolean>) | undefined
   readonly report: (event: MaintenanceEvent) => void
   /** Epoch ms. @default Date.now */
   readonly now?: (() => number) | undefined
@@ -140,6 +142,7 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     }),
     signal: stopping.signal,
     counts,
+    mayDelete: options.mayDelete,
     now,
     onFailure,
     tell,

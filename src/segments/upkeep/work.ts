@@ -29,6 +29,8 @@ export interface WorkOptions {
   readonly threadFile: string | undefined
   readonly signal: AbortSignal
   readonly counts: WorkCounts
+  /** Asked before a file is deleted; false keeps it, as does what it throws. @default every one may be */
+  readonly mayDelete?: ((file: string) => Promise<boolean>) | undefined
   /** Tells of a failure; the work goes on with the next file. */
   readonly onFailure: (what: string, error: { readonly code: string; readonly message: string }) => void
   /** Tells of something else that an operator should know. */
@@ -67,7 +69,7 @@ export async function work(
 }
 
 async function remove(
-  { path, counts, tell }: WorkOptions,
+  { path, counts, mayDelete, tell }: WorkOptions,
   { file, reason, unread }: Deletion,
   readers: UnreadMap,
 ): Promise<void> {
@@ -75,6 +77,7 @@ async function remove(
   const offset = Math.min(...(readers.get(full) ?? []).map((each) => each.offset))
   const compression = (file as Partial<DoneFile>).compression
   const lines = unread ? await countLines(full, compression, Math.max(0, offset)).catch(() => 0) : 0
+  if (mayDelete !== undefined && !(await mayDelete(full))) return
   if ((await removeFile(full, file, join(dirname(path), file.live))) !== 'removed') return
   counts.deleted[reason]++
   counts.unreadLines += lines

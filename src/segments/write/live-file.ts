@@ -18,6 +18,8 @@ export interface LiveFileOptions {
   readonly monotonic: () => number
   /** Whether what was written is synced: a file is then synced too before it is left, and its directory. */
   readonly synced: boolean
+  /** Flags for open(2) besides. @default none */
+  readonly flags?: number | undefined
   /** Told of the file that was opened or truncated: its size in bytes, the time of its last write, if it is a FIFO. */
   readonly onBegun: (size: number, writtenAtMs: number) => void
   readonly onPipe: (isFifo: boolean) => void
@@ -74,7 +76,7 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
   let unsynced = false
 
   function open(): void {
-    const opened = openToAppend(path, options.mode, options.directoryMode)
+    const opened = openToAppend(path, options.mode, options.directoryMode, options.flags)
     fd = opened.fd
     regular = opened.regular
     ino = opened.stats.ino

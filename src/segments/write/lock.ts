@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, type Stats, statSync, unlinkSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, type Stats, statSync, unlinkSync, writeSync } from 'node:fs'
 
 const STALE_MS = 5000
 
@@ -13,15 +13,16 @@ export interface Lock {
  * safe without it: it keeps things in order, and a broken lock costs order alone.
  *
  * @param passing break it however old it is
+ * @param owner what the file says of who holds it. @default nothing
  * @returns undefined if somebody else holds it
  * @throws an errno error where the directory takes no files
  */
-export function tryLock(path: string, mode: number, passing = false): Lock | undefined {
-  const made = make(path, mode)
+export function tryLock(path: string, mode: number, passing = false, owner = ''): Lock | undefined {
+  const made = make(path, mode, owner)
   if (made !== undefined) return lockOf(path, made)
   if (!passing && !isStale(path)) return undefined
   remove(path)
-  const again = make(path, mode)
+  const again = make(path, mode, owner)
   return again === undefined ? undefined : lockOf(path, again)
 }
 
@@ -43,10 +44,11 @@ export function isLocked(path: string): boolean {
 }
 
 /** What was made, or undefined if there is one. */
-function make(path: string, mode: number): Stats | undefined {
+function make(path: string, mode: number, owner: string): Stats | undefined {
   try {
     const fd = openSync(path, 'wx', mode)
     try {
+      if (owner !== '') sign(fd, owner)
       return fstatSync(fd)
     } finally {
       closeSync(fd)
@@ -54,6 +56,14 @@ function make(path: string, mode: number): Stats | undefined {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined
     throw error
+  }
+}
+
+function sign(fd: number, owner: string): void {
+  try {
+    writeSync(fd, owner)
+  } catch {
+    // A full disk: then its age alone tells.
   }
 }
 

@@ -32,9 +32,10 @@ export interface Opened {
  * directory could otherwise have a service append to any file that the service may write (CWE-59; the kernel's
  * fs.protected_symlinks does the same for sticky directories).
  *
+ * @param more flags for open(2) besides. @default none
  * @throws an errno error
  */
-export function openToAppend(path: string, mode: number, directoryMode: number): Opened {
+export function openToAppend(path: string, mode: number, directoryMode: number, more = 0): Opened {
   const found = lstatSync(path, { throwIfNoEntry: false })
   const linked = found?.isSymbolicLink() === true
   if (linked) refuseOthersLink(path, found)
@@ -45,7 +46,7 @@ export function openToAppend(path: string, mode: number, directoryMode: number):
     const fd = openSync(path, O_WRONLY | O_APPEND | O_NONBLOCK)
     return { fd, stats: fstatSync(fd), regular, linked, readable: false }
   }
-  const flags = O_APPEND | O_CREAT | (linked ? 0 : O_NOFOLLOW)
+  const flags = O_APPEND | O_CREAT | more | (linked ? 0 : O_NOFOLLOW)
   let readable = true
   const attempt = (): number => {
     try {
@@ -77,8 +78,8 @@ function refuseOthersLink(path: string, link: Stats): void {
   throw Object.assign(new Error(message), { code: 'ELOOP', path })
 }
 
-/** Not `recursive`: where a parent takes no directories (/proc), Node then tries for ever without returning. */
-function makeDirectory(path: string, mode: number): void {
+/** Makes a directory and those above it. Not `recursive`: where a parent takes no directories (/proc), Node then tries for ever without returning. */
+export function makeDirectory(path: string, mode: number): void {
   try {
     mkdirSync(path, { mode })
   } catch (failure) {
