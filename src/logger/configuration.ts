@@ -5,6 +5,7 @@ import { createFanout, type Fanout } from '../transports/fanout.ts'
 import { type Core, type Pipeline, voiceSym } from './core.ts'
 import { levelNumber, SILENT } from './levels.ts'
 import { beginLife, hasLifecycle } from './lifecycle.ts'
+import { type Guard, guarded } from './line/guard.ts'
 import { headAt, headFor, makeHeads } from './line/head.ts'
 import { writeLine } from './line/line.ts'
 import { groundPrefix, type Prefix } from './line/prefix.ts'
@@ -13,6 +14,7 @@ import { defaultKeys, hasDefaultKeys, makeSchema, reservedNames, type Schema } f
 import { quote } from './line/text.ts'
 import { spoorRecord } from './objects.ts'
 import type { LoggerOptions } from './options.ts'
+import { guardOf } from './policy.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
 import { flushOnSignals, type ReopenSignal, reopenOnSignal } from './signals.ts'
 import type { Fields } from './types.ts'
@@ -33,14 +35,15 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   const { values } = core.levels
   const resolved = resolveOptions(options)
   const { settings, transports } = resolved
-  const schema = schemaOf(options, resolved)
+  const guard = guardOf(options, settings)
+  const schema = schemaOf(options, resolved, guard)
   pipeline.prepare = undefined
   pipeline.schema = schema
   pipeline.now = clockOf(options.now)
   pipeline.slowMs = resolved.slowMs
   const identity = identityFields(pipeline, options, resolved)
   pipeline.ground = groundPrefix(schema, reservedNames(schema), identity)
-  pipeline.recordGround = hasDefaultKeys(schema) ? pipeline.ground : recordGround(identity)
+  pipeline.recordGround = hasDefaultKeys(schema) ? pipeline.ground : recordGround(identity, guard)
   pipeline.heads = makeHeads(schema, values)
   pipeline.sourceFrom = sourceFrom(options.source ?? settings.source)
   configureLevels(pipeline, options, resolved, values)
@@ -63,8 +66,8 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
 }
 
 /** What objects start from, where lines have other names. */
-function recordGround(identity: Fields): Prefix {
-  const schema = makeSchema()
+function recordGround(identity: Fields, guard: Guard): Prefix {
+  const schema = makeSchema({ guard })
   return groundPrefix(schema, reservedNames(schema), identity)
 }
 
@@ -92,8 +95,8 @@ function followSignals(pipeline: Pipeline, told: 'flush' | 'off', reopen: Reopen
 }
 
 /** What the environment renames wrongly is told about and left out; what the code does is an error. */
-function schemaOf(options: LoggerOptions, { settings }: Resolved): Schema {
-  const base = { schema: options.schema ?? settings.schema, project: settings.googleProject }
+function schemaOf(options: LoggerOptions, { settings }: Resolved, guard: Guard): Schema {
+  const base = { schema: options.schema ?? settings.schema, project: settings.googleProject, guard }
   if (options.keys !== undefined) return makeSchema({ ...base, keys: options.keys })
   try {
     return makeSchema({ ...base, keys: settings.keys })
@@ -141,5 +144,6 @@ function configureLevels(
 function spoorLine(core: Core, level: number, msg: string, fields: Fields): string {
   const { pipeline } = core[voiceSym]
   const head = headAt(headFor(pipeline, core.levels.labels, level), pipeline.schema, pipeline.now())
-  return writeLine(pipeline.ground, head, quote(msg), fields, NO_ERROR, '', undefined)
+  const message = quote(guarded(pipeline.schema.guard, msg, ''))
+  return writeLine(pipeline.ground, head, message, fields, NO_ERROR, '', undefined)
 }

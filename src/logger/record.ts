@@ -2,6 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel'
 import type { Scope } from '../context/scope.ts'
 import { strayScope } from './bound.ts'
 import { type Core, scopeSym, voiceSym } from './core.ts'
+import { endCuts, startCuts } from './line/cuts.ts'
 import { headAt, headFor, messageText } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
 import { type Prefix, prefixHere, prefixIn } from './line/prefix.ts'
@@ -40,9 +41,11 @@ export function record(
     return
   }
   nested++
+  const outer = startCuts()
   try {
     write(core, num, msg, fields, err, source, given)
   } finally {
+    endCuts(outer)
     nested--
   }
 }

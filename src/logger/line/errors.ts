@@ -1,3 +1,6 @@
+import { noteCut } from './cuts.ts'
+import { guarded, guardedKey } from './guard.ts'
+import { writeHiddenMember } from './hidden.ts'
 import { quote, quoteKey } from './text.ts'
 import { type Walk, writeThrown } from './walk.ts'
 
@@ -17,14 +20,20 @@ const MAX_OWN_FIELDS = 64
  * errors, cycles marked. A part that throws while it is read becomes a mark; the others stay.
  */
 export function writeError(error: Error, walk: Walk, names: ErrorNames = DEFAULT_NAMES): string {
-  let text = `{${quoteKey(names.type)}${quote(typeOf(error))}`
-  text += `,${quoteKey(names.message)}${part(() => quote(String(error.message)))}`
-  const stack = part(() => (typeof error.stack === 'string' ? quote(error.stack) : undefined))
+  const { guard } = walk
+  const textPart = (read: () => unknown): string | undefined =>
+    part(() => {
+      const value = read()
+      return typeof value === 'string' ? quote(guarded(guard, value, '')) : undefined
+    }, walk)
+  let text = `{${quoteKey(names.type)}${textPart(() => typeOf(error))}`
+  text += `,${quoteKey(names.message)}${textPart(() => String(error.message))}`
+  const stack = textPart(() => error.stack)
   if (stack !== undefined) text += `,${quoteKey(names.stack)}${stack}`
   text += ownFields(error, walk, names)
-  const cause = part(() => walk.write(error.cause, walk))
+  const cause = part(() => walk.write(error.cause, walk, 'cause'), walk)
   if (cause !== undefined) text += `,"cause":${cause}`
-  const errors = part(() => walk.write((error as { errors?: unknown }).errors, walk))
+  const errors = part(() => walk.write((error as { errors?: unknown }).errors, walk, 'errors'), walk)
   if (errors !== undefined) text += `,"errors":${errors}`
   return `${text}}`
 }
@@ -42,12 +51,17 @@ export function typeOf(error: Error): string {
 function ownFields(error: Error, walk: Walk, names: ErrorNames): string {
   const keys = safely(() => Object.keys(error), [])
   let text = ''
+  if (keys.length > MAX_OWN_FIELDS) noteCut()
   for (const key of keys.slice(0, MAX_OWN_FIELDS)) {
     if (OWN_PARTS.has(key) || (key === 'body' && isBodyError(error))) continue
-    const value = part(() => walk.write((error as unknown as Record<string, unknown>)[key], walk))
+    const write = guardedKey(walk.guard, key) === '' ? writeHiddenMember : walk.write
+    const value = part(() => write((error as unknown as Record<string, unknown>)[key], walk, key), walk)
     if (value === undefined) continue
     const taken = key === names.type || key === names.message || key === names.stack
     text += `,${quoteKey(taken ? freeName(keys, key) : key)}${value}`
+  }
+  if (keys.length > MAX_OWN_FIELDS && !keys.includes('…')) {
+    text += `,"…":"${keys.length - MAX_OWN_FIELDS} more"`
   }
   return text
 }
@@ -64,11 +78,11 @@ function freeName(keys: readonly string[], key: string): string {
   return name
 }
 
-function part(write: () => string | undefined): string | undefined {
+function part(write: () => string | undefined, walk: Walk): string | undefined {
   try {
     return write()
   } catch (thrown) {
-    return writeThrown(thrown)
+    return writeThrown(thrown, walk.guard)
   }
 }
 

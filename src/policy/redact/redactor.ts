@@ -1,0 +1,120 @@
+import { builtin } from '../../config/builtin.ts'
+import { hideAssignments } from './assignments.ts'
+import { hideCards } from './cards.ts'
+import { hideSchemes, hideTokens } from './credentials.ts'
+import { type Asked, isOwnMark } from './found.ts'
+import { type KeyRules, makeKeyRules, nameOf, type Verdict } from './keys.ts'
+
+/** What stands in a secret's place. */
+export const REDACTED = '[redacted]'
+
+/** How secrets are found and hidden. */
+export interface RedactionRules extends KeyRules {
+  /** What becomes of a hidden value: a mark, a keyed hash, or nothing at all. */
+  readonly mode: 'mark' | 'hash' | 'remove'
+  /** The key of hashes; without one there are none. */
+  readonly hashKey: string | undefined
+  /** Patterns of one's own for what is a secret wherever it stands. */
+  readonly values: readonly RegExp[]
+}
+
+/** What of a record may not leave. One for each configuration; what it learns of keys it keeps. */
+export interface Redactor {
+  /** True where the value under this key is hidden. */
+  hides(key: string): boolean
+  /** The text in a hidden value's place; undefined where the field is left out. */
+  replacement(key: string, value: string): string | undefined
+  /** True where `replacement` looks at the value. */
+  readonly hashes: boolean
+  /** True where ids of persons and sessions are given as hashes. */
+  readonly hashesIds: boolean
+  /**
+   * A text without the secrets in it.
+   *
+   * @param key what it stands under; long numbers under an id's or a time's name are no cards
+   */
+  clean(text: string, key: string): string
+}
+
+/** No secret is shorter, with its key: a text below it is not looked at. */
+export const SHORTEST = 6
+
+const MAX_VERDICTS = 4096
+const MAX_KEY_LENGTH = 128
+/** What no card is without. */
+const CARD = /\d{4}[ -]?\d{4,6}[ -]?\d{4}/
+
+export function makeRedactor(rules: RedactionRules): Redactor {
+  const judge = makeKeyRules(rules)
+  const verdicts = new Map<string, Verdict>()
+  const hash = hasherOf(rules.hashKey)
+  const values = rules.values.map((pattern) => new RegExp(pattern.source, withG(pattern.flags)))
+
+  function verdictOn(key: string): Verdict {
+    const known = verdicts.get(key)
+    if (known !== undefined) return known
+    const verdict = judge(key)
+    if (key.length <= MAX_KEY_LENGTH) {
+      // Keys can be made from data: those of the code are soon there again.
+      if (verdicts.size >= MAX_VERDICTS) verdicts.clear()
+      verdicts.set(key, verdict)
+    }
+    return verdict
+  }
+
+  function hides(key: string): boolean {
+    const verdict = verdictOn(key)
+    return verdict === 'secret' || verdict === 'id'
+  }
+
+  function replacement(key: string, value: string): string | undefined {
+    if (isOwnMark(value)) return value
+    if (hash !== undefined && (rules.mode === 'hash' || verdictOn(key) === 'id')) return hash(value)
+    return rules.mode === 'remove' ? undefined : REDACTED
+  }
+
+  const asked: Asked = {
+    hides,
+    replace: (secret) => (rules.mode === 'hash' && hash !== undefined ? hash(secret) : REDACTED),
+  }
+
+  function clean(text: string, key: string): string {
+    if (text.length < SHORTEST) return text
+    let shown = text
+    if (shown.includes('=') || shown.includes(':')) shown = hideAssignments(shown, asked)
+    shown = hideTokens(hideSchemes(shown, asked), asked)
+    if (CARD.test(shown) && verdictOn(key) !== 'number') shown = hideCards(shown, asked)
+    for (const pattern of values) shown = shown.replace(pattern, (secret) => asked.replace(secret))
+    return shown
+  }
+
+  const { mode, hashIds } = rules
+  return {
+    hides,
+    replacement,
+    clean,
+    hashes: hash !== undefined && (mode === 'hash' || hashIds),
+    hashesIds: hash !== undefined && hashIds,
+  }
+}
+
+function withG(flags: string): string {
+  return flags.includes('g') ? flags : `${flags}g`
+}
+
+const HASH_DIGITS = 16
+
+/** HMAC-SHA-256, the first 64 bits: equal values have equal hashes, and without the key nobody can try values. */
+function hasherOf(key: string | undefined): ((value: string) => string) | undefined {
+  if (key === undefined) return undefined
+  return (value) => {
+    const { createHmac } = builtin('node:crypto')
+    const digest = createHmac('sha256', key).update(value).digest('hex')
+    return `[hash:${digest.slice(0, HASH_DIGITS)}]`
+  }
+}
+
+/** True where a rule of spoor's own hides this key. */
+export function isHiddenByDefault(key: string): boolean {
+  return makeKeyRules({ keys: [], except: [], hashIds: true })(key) !== 'open' && nameOf(key) !== ''
+}
