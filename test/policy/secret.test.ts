@@ -44,7 +44,7 @@ it.each<[string, () => string]>([
       log.logger
         .child({ wrapped })
         .info('x %s %j %o', wrapped, wrapped, wrapped, { list: [wrapped], wrapped })
-      log.logger.info(wrapped)
+      log.logger.info(wrapped as object)
       log.logger.error(Object.assign(new Error('x', { cause: wrapped }), { wrapped }))
       log.logger.info(wrapped as unknown as string, { a: 1 })
       return log.lines().join('')

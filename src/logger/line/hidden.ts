@@ -1,3 +1,4 @@
+import { isListedName } from '../../policy/redact/keys.ts'
 import { REDACTED, type Redactor } from '../../policy/redact/redactor.ts'
 import { type Guard, hidesKey, isTelling, OPEN_GUARD } from './guard.ts'
 import { quote } from './text.ts'
@@ -32,8 +33,6 @@ export function writeHidden(value: unknown, walk: Walk, key: string): string | u
   return quote(hiddenText(value, walk, key) ?? REDACTED)
 }
 
-const MAX_NAME = 64
-
 /**
  * True for names and values in turn, as in node:http's `rawHeaders` and in pairs, where one of the names hides its
  * value: `['Authorization', 'Bearer …']`.
@@ -44,7 +43,7 @@ export function isHeaderList(guard: Guard, list: readonly unknown[]): boolean {
   let some = false
   for (let i = 0; i < end; i += 2) {
     const name = list[i]
-    if (typeof name !== 'string' || name.length > MAX_NAME) return false
+    if (typeof name !== 'string' || !isListedName(name)) return false
     some ||= hidesKey(guard, name)
   }
   return some

@@ -6,7 +6,7 @@ import { wordsOf } from './words.ts'
 const MAX_KEY = 128
 
 /** A key in a text, and how it stands there. */
-interface Key {
+export interface Key {
   readonly name: string
   /** The quotes with which a JSON value can take another's place; '' where the key has none. */
   readonly quote: string
@@ -50,7 +50,18 @@ function byEquals(text: string, at: number, asked: Asked): Found | undefined {
   const key = keyBefore(text, at)
   if (key === undefined || !asked.hides(key.name)) return undefined
   const start = skipBlanks(text, after === 62 ? at + 2 : at + 1)
-  return valueAt(text, start, key, asked) ?? bareAt(text, start, key, asked)
+  return (
+    literallyQuoted(text, start, asked) ?? valueAt(text, start, key, asked) ?? bareAt(text, start, key, asked)
+  )
+}
+
+const QUOTED_BUT_GOES_ON = /'[^'\s]*'(?![\s,;)\]}>&]|$)/y
+
+/** In a query a quote is a character like any other: `password='a'b'&x=1`. */
+function literallyQuoted(text: string, start: number, asked: Asked): Found | undefined {
+  if (matchAt(QUOTED_BUT_GOES_ON, text, start) === '') return undefined
+  const run = matchAt(/[^\s&"<>]+/y, text, start)
+  return replaced(text, start, start + run.length, asked, decoded)
 }
 
 function byColon(text: string, at: number, asked: Asked): Found | undefined {
@@ -95,7 +106,7 @@ function keyBefore(text: string, sign: number): Key | undefined {
   return letters < 2 ? undefined : { name: unescapeKey(text.slice(start, end)), quote: '' }
 }
 
-function quotedKey(text: string, close: number): Key | undefined {
+export function quotedKey(text: string, close: number): Key | undefined {
   const mark = text[close] as string
   const level = backslashesBefore(text, close)
   const open = text.lastIndexOf(mark, close - 1)
@@ -135,7 +146,7 @@ function isBetweenLetters(code: number): boolean {
 }
 
 /** A value in quotes or brackets. */
-function valueAt(text: string, start: number, key: Key, asked: Asked): Found | undefined {
+export function valueAt(text: string, start: number, key: Key, asked: Asked): Found | undefined {
   let at = start
   while (text.charCodeAt(at) === 92) at++
   const code = text.charCodeAt(at)
@@ -146,7 +157,10 @@ function valueAt(text: string, start: number, key: Key, asked: Asked): Found | u
   }
   if (at !== start || (code !== 123 && code !== 91)) return undefined
   const mark = ownMarkAt(text, at)
-  if (mark > 0) return { from: at, to: at + mark, shown: text.slice(at, at + mark) }
+  if (mark > 0) {
+    const goesOn = /[^\s,;&)\]}"'\\!?.:]/.test(text.charAt(at + mark))
+    return goesOn ? undefined : { from: at, to: at + mark, shown: text.slice(at, at + mark) }
+  }
   const to = endOfBracketed(text, at)
   return { from: at, to, shown: key.quote + asked.replace(text.slice(at, to)) + key.quote }
 }

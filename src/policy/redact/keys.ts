@@ -220,6 +220,13 @@ export function makeKeyRules({ keys, except, hashIds }: KeyRules): (key: string)
   }
 }
 
+const LISTED = /^\p{L}[\p{L}\p{N}_.-]{0,63}(?: [\p{L}\p{N}_.-]{1,64}){0,2}$/u
+
+/** True for what may be a name in a list of names and values; a sentence is none. */
+export function isListedName(text: string): boolean {
+  return LISTED.test(text)
+}
+
 /** The name of a key however it is spelt. */
 export function nameOf(key: string): string {
   return joined(wordsOf(key))

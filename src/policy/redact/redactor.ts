@@ -4,6 +4,7 @@ import { hideCards } from './cards.ts'
 import { hideSchemes, hideTokens } from './credentials.ts'
 import { type Asked, isOwnMark } from './found.ts'
 import { type KeyRules, makeKeyRules, nameOf, type Verdict } from './keys.ts'
+import { hidePairs } from './pairs.ts'
 
 /** What stands in a secret's place. */
 export const REDACTED = '[redacted]'
@@ -82,7 +83,7 @@ export function makeRedactor(rules: RedactionRules): Redactor {
     if (text.length < SHORTEST) return text
     let shown = text
     if (shown.includes('=') || shown.includes(':')) shown = hideAssignments(shown, asked)
-    shown = hideTokens(hideSchemes(shown, asked), asked)
+    shown = hideTokens(hideSchemes(hidePairs(shown, asked), asked), asked)
     if (CARD.test(shown) && verdictOn(key) !== 'number') shown = hideCards(shown, asked)
     for (const pattern of values) shown = shown.replace(pattern, (secret) => asked.replace(secret))
     return shown

@@ -2,7 +2,7 @@ import { type Asked, type Found, isOwnMark } from './found.ts'
 
 const AUTHORITY = /:(?:\\*\/){2}/y
 // Bounded: a text of nothing but `://` must not be read to its end from each.
-const RUN = /[^\s"'`<>\\]{0,2048}/y
+const RUN = /(?:(?!'(?:[\s,;)\]}]|$))[^\s"`<>\\]){0,2048}/y
 const PORT = /^\d*$/
 
 /**

@@ -79,6 +79,11 @@ describe('what stands under a key, in a text', () => {
     ['Cookie: a=b; sid=xyz\r\nHost: y', 'Cookie: [redacted]\r\nHost: y'],
     ['theme=dark; connect.sid=s%3Aabc; x=1', 'theme=dark; connect.sid=[redacted]; x=1'],
     ['password: hunter2!', 'password: [redacted]!'],
+    ["/?password='a'b'&x=1", '/?password=[redacted]&x=1'],
+    ['["Host","x","Cookie","sid=abc","A","b"]', '["Host","x","Cookie","[redacted]","A","b"]'],
+    ["[ 'x-api-key', 'abc', 'b' ]", "[ 'x-api-key', '[redacted]', 'b' ]"],
+    ['[["Host","x"],["password",{"a":1}]]', '[["Host","x"],["password","[redacted]"]]'],
+    [JSON.stringify({ a: '["password","hu\\"nter2"]' }), JSON.stringify({ a: '["password","[redacted]"]' })],
   ])('%j', (text, expected) => {
     expect(shown(text)).toBe(expected)
   })
@@ -92,6 +97,7 @@ describe('what stands under a key, in a text', () => {
       '=',
     ],
     ...['token != null', 'password is wrong', '{"password":null,"token":true,"secret":""}', 'tokens: none'],
+    ...['["name","password","email"]', '"a","b"', "it's, 'password', a", '["Loaded a new private key","ok"]'],
     ...[
       '2026-03-04T05:06:07.089Z',
       'at token (/src/token.js:10:5)',
@@ -112,6 +118,8 @@ describe('credentials in a URL', () => {
     ['postgres://u:p/w@host:5432/db', 'postgres://u:[redacted]@host:5432/db'],
     ['redis://:hunter2@host', 'redis://:[redacted]@host'],
     ['amqp://u:a@b@host/', 'amqp://u:[redacted]@host/'],
+    ["https://user:a'b@host/", 'https://user:[redacted]@host/'],
+    ["a='https://host', b='x@y'", "a='https://host', b='x@y'"],
     ['https:\\/\\/user:pw@host\\/x', 'https:\\/\\/user:[redacted]@host\\/x'],
     ['https://host:8080/@scope/name', 'https://host:8080/@scope/name'],
     ['https://host/a@b', 'https://host/a@b'],
@@ -313,6 +321,10 @@ describe('any text', () => {
   it.each([
     ...[
       'a=a',
+      '"password",',
+      '"a","token"',
+      '\\","',
+      "password='",
       '-eyJ',
       '{"token":"',
       '%3A=a=a',
