@@ -121,7 +121,7 @@ const PLACES: readonly ((logger: Logger, value: unknown) => void)[] = [
   (logger, value) => logger.info({ value }, 'x'),
   (logger, value) => logger.info(value as object),
   (logger, value) => logger.info('x %j', value),
-  (logger, value) => logger.info('x %o and %s', value, value),
+  (logger, value) => logger.info('x %o and %s', value as object, value as object),
   (logger, value) => logger.info('x', [value] as never),
   (logger, value) => logger.error(new Error('x', { cause: value })),
   (logger, value) => logger.error('x', Object.assign(new Error('x'), { value }), { more: value }),

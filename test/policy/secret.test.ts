@@ -41,9 +41,14 @@ it.each<[string, () => string]>([
     'spoor, in every place',
     () => {
       const log = recorder({ redact: false })
-      log.logger
-        .child({ wrapped })
-        .info('x %s %j %o', wrapped, wrapped, wrapped, { list: [wrapped], wrapped })
+      const child = log.logger.child({ wrapped })
+      Reflect.apply(child.info, child, [
+        'x %s %j %o',
+        wrapped,
+        wrapped,
+        wrapped,
+        { list: [wrapped], wrapped },
+      ])
       log.logger.info(wrapped as object)
       log.logger.error(Object.assign(new Error('x', { cause: wrapped }), { wrapped }))
       log.logger.info(wrapped as unknown as string, { a: 1 })

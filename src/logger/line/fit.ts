@@ -31,6 +31,10 @@ const MOST_BYTES = 3
 const LEAST = 96
 /** Room for the mark, for `"…":"12345 more"` and for the braces. */
 const ROOM = 96
+/** The same without the mark. */
+const ROOM_INSIDE = 48
+/** The first three say when, how grave and what: they always stay. */
+const ALWAYS = 3
 
 /**
  * A line that fits into so many bytes: the longest values are cut, and where there are too many fields, the last ones
@@ -42,9 +46,8 @@ export function fitted(line: string, limit: number): string {
   if (line.length * MOST_BYTES <= limit || Buffer.byteLength(line) <= limit) return line
   const end = line.lastIndexOf('}')
   const pairs = splitPairs(`,${line.slice(1, end)}`)
-  const mark = markBeside(pairs)
-  const kept = shrunkPairs(pairs, limit - ROOM)
-  return `{${(textOfPairs(kept) + mark).slice(1)}${line.slice(end)}`
+  const kept = shrunkPairs(pairs, limit - ROOM, ALWAYS)
+  return `{${(textOfPairs(kept) + markBeside(kept)).slice(1)}${line.slice(end)}`
 }
 
 /** A record as an object within the same bound; it is written as text only where it may be too long. */
@@ -72,10 +75,10 @@ function shrunk(text: string, bytes: number): string {
   const size = Buffer.byteLength(text)
   if (size <= bytes) return text
   if (text.startsWith('"')) return shrunkString(text, bytes)
-  if (text.startsWith('{') && bytes >= 2 * LEAST) {
-    return `{${textOfPairs(shrunkPairs(splitPairs(`,${text.slice(1, -1)}`), bytes - ROOM)).slice(1)}}`
+  if (text.startsWith('{') && bytes >= LEAST) {
+    return `{${textOfPairs(shrunkPairs(splitPairs(`,${text.slice(1, -1)}`), bytes - ROOM_INSIDE, 0)).slice(1)}}`
   }
-  if (text.startsWith('[') && bytes >= 2 * LEAST) return shrunkList(text, bytes - ROOM)
+  if (text.startsWith('[') && bytes >= LEAST) return shrunkList(text, bytes - ROOM_INSIDE)
   return `"[${size} bytes]"`
 }
 
@@ -107,7 +110,7 @@ function shrunkList(text: string, bytes: number): string {
 }
 
 /** Pairs in so many bytes: no value may be longer than a bound that is chosen so that all fit. */
-function shrunkPairs(pairs: readonly Pair[], bytes: number): Pair[] {
+function shrunkPairs(pairs: readonly Pair[], bytes: number, always: number): Pair[] {
   const sized = pairs.map(({ name, value }) => ({
     name,
     value,
@@ -118,8 +121,7 @@ function shrunkPairs(pairs: readonly Pair[], bytes: number): Pair[] {
   let left = bytes
   for (const pair of sized) {
     const least = pair.own + Math.min(pair.size, LEAST)
-    // The first three say when, how grave and what.
-    if (least > left && kept.length >= 3) break
+    if (least > left && kept.length >= always) break
     left -= least
     kept.push(pair)
   }
