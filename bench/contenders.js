@@ -226,7 +226,7 @@ export const contenders = {
   'pino-mixin': pinoWith('stdout', 'mixin'),
   'pino-mixin-4096': pinoWith('sync', 'mixin'),
   'pino-mixin-otel': pinoWith('sync', 'otel-mixin'),
-  [REDACTING]: pinoWith('sync', 'none', () => ({ redact: AT_THREE_DEPTHS })),
+  'pino-4096-redact': pinoWith('sync', 'none', () => ({ redact: AT_THREE_DEPTHS })),
   'pino-mixin-redact-iso': pinoWith('stdout', 'mixin', full),
   winston,
   bunyan,

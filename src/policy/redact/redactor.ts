@@ -42,8 +42,8 @@ export const SHORTEST = 6
 
 const MAX_VERDICTS = 4096
 const MAX_KEY_LENGTH = 128
-/** What no card is without. */
-const CARD = /\d{4}[ -]?\d{4,6}[ -]?\d{4}/
+/** What no card is without, and no credentials of HTTP: one look for both. */
+const SUSPECT = /\d{4}[ -]?\d{4,6}[ -]?\d{4}|[Bb](?:[Ee][Aa][Rr][Ee][Rr]|[Aa][Ss][Ii][Cc])\s/
 
 export function makeRedactor(rules: RedactionRules): Redactor {
   const judge = makeKeyRules(rules)
@@ -81,12 +81,20 @@ export function makeRedactor(rules: RedactionRules): Redactor {
 
   function clean(text: string, key: string): string {
     if (text.length < SHORTEST) return text
-    let shown = text
-    if (shown.includes('=') || shown.includes(':')) shown = hideAssignments(shown, asked)
-    shown = hideTokens(hideSchemes(hidePairs(shown, asked), asked), asked)
-    if (CARD.test(shown) && verdictOn(key) !== 'number') shown = hideCards(shown, asked)
+    let shown = isPlain(text) ? text : searched(text, key)
     for (const pattern of values) shown = shown.replace(pattern, (secret) => asked.replace(secret))
     return shown
+  }
+
+  function searched(text: string, key: string): string {
+    let shown = text
+    if (shown.includes('=') || shown.includes(':')) shown = hideAssignments(shown, asked)
+    shown = hidePairs(shown, asked)
+    if (SUSPECT.test(shown)) {
+      shown = hideSchemes(shown, asked)
+      if (verdictOn(key) !== 'number') shown = hideCards(shown, asked)
+    }
+    return hideTokens(shown, asked)
   }
 
   const { mode, hashIds } = rules
@@ -97,6 +105,44 @@ export function makeRedactor(rules: RedactionRules): Redactor {
     hashes: hash !== undefined && (mode === 'hash' || hashIds),
     hashesIds: hash !== undefined && hashIds,
   }
+}
+
+const UUID_LENGTH = 36
+
+const TIME_LENGTH = 24
+
+/** UUIDs and ISO times are the commonest texts of records, told by a few of their characters, and not searched. */
+function isPlain(text: string): boolean {
+  if (text.length === UUID_LENGTH) return isUuid(text)
+  return text.length === TIME_LENGTH && isTime(text)
+}
+
+/** 2026-03-04T05:06:07.089Z */
+function isTime(text: string): boolean {
+  return (
+    text.charCodeAt(4) === 45 &&
+    text.charCodeAt(10) === 84 &&
+    text.charCodeAt(13) === 58 &&
+    text.charCodeAt(16) === 58 &&
+    text.charCodeAt(23) === 90
+  )
+}
+
+/** Hyphens where a UUID has them, and hexadecimal digits before the first. */
+function isUuid(text: string): boolean {
+  return (
+    text.charCodeAt(8) === 45 &&
+    text.charCodeAt(13) === 45 &&
+    text.charCodeAt(18) === 45 &&
+    text.charCodeAt(23) === 45 &&
+    isHex(text.charCodeAt(0)) &&
+    isHex(text.charCodeAt(1)) &&
+    isHex(text.charCodeAt(2))
+  )
+}
+
+function isHex(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 97 && code <= 102) || (code >= 65 && code <= 70)
 }
 
 function withG(flags: string): string {
