@@ -405,3 +405,43 @@ it('holds for children that are made before the logger is configured', async () 
   expect(transport.lines).toHaveLength(2)
   expect(transport.lines.join('')).not.toContain('hunter2')
 })
+
+describe('a stack', () => {
+  const stackOf = (err: Error): string => {
+    const log = recorder()
+    log.logger.error(err)
+    return (log.only().err as { stack: string }).stack
+  }
+
+  it.each([
+    ['in the message', new Error('GET /?token=hunter2 failed')],
+    [
+      'in a line of the message that looks like a frame',
+      new Error('x\n    at token=hunter2\n    at Bearer hunter2a'),
+    ],
+    [
+      'in a message of its own',
+      Object.assign(new Error('x'), { message: 'y token=hunter2', stack: 'Error: x token=hunter2' }),
+    ],
+    [
+      'in a frame',
+      Object.assign(new Error('x'), { stack: 'Error: x\n    at f (https://u:hunter2@host/x.js:1:1)' }),
+    ],
+    [
+      'below the frames',
+      Object.assign(new Error('x'), { stack: 'Error: x\n    at f (x.js:1:1)\ntoken: hunter2' }),
+    ],
+    [
+      'where there is no message',
+      Object.assign(new Error(''), { stack: 'Error\n    at f (x.js:1:1)\nBearer hunter2' }),
+    ],
+  ])('shows no secret %s', (_name, err) => {
+    expect(stackOf(err)).not.toContain('hunter2')
+    expect(stackOf(err)).toContain('[redacted]')
+  })
+
+  it('stays as it is where there is none', () => {
+    for (const err of [new Error('plain'), new Error(''), new TypeError('a\n    at b')])
+      expect(stackOf(err)).toBe(err.stack)
+  })
+})

@@ -1,5 +1,5 @@
 import { noteCut } from './cuts.ts'
-import { guarded, guardedKey } from './guard.ts'
+import { type Guard, guarded, guardedKey } from './guard.ts'
 import { writeHiddenMember } from './hidden.ts'
 import { quote, quoteKey } from './text.ts'
 import { type Walk, writeThrown } from './walk.ts'
@@ -28,7 +28,7 @@ export function writeError(error: Error, walk: Walk, names: ErrorNames = DEFAULT
     }, walk)
   let text = `{${quoteKey(names.type)}${textPart(() => typeOf(error))}`
   text += `,${quoteKey(names.message)}${textPart(() => String(error.message))}`
-  const stack = textPart(() => error.stack)
+  const stack = part(() => stackText(error, guard), walk)
   if (stack !== undefined) text += `,${quoteKey(names.stack)}${stack}`
   text += ownFields(error, walk, names)
   const cause = part(() => walk.write(error.cause, walk, 'cause'), walk)
@@ -36,6 +36,25 @@ export function writeError(error: Error, walk: Walk, names: ErrorNames = DEFAULT
   const errors = part(() => walk.write((error as { errors?: unknown }).errors, walk, 'errors'), walk)
   if (errors !== undefined) text += `,"errors":${errors}`
   return `${text}}`
+}
+
+/** Frames as V8 writes them, in which no key has a value and no URL a user. */
+const FRAMES = /(?:\n {4}at [^\n=@"']*)+$/y
+
+/** A stack: the message in it is searched for secrets, the frames below it only where they are no plain ones. */
+function stackText(error: Error, guard: Guard): string | undefined {
+  const { stack } = error
+  if (typeof stack !== 'string') return undefined
+  const message: unknown = safely(() => error.message, undefined)
+  if (typeof message === 'string' && stack.length <= guard.limits.string) {
+    const end = stack.indexOf(message) + message.length
+    const head = message === '' ? stack.indexOf('\n') : end
+    FRAMES.lastIndex = head
+    if (head >= message.length && head > 0 && FRAMES.test(stack)) {
+      return quote(guarded(guard, stack.slice(0, head), '') + stack.slice(head))
+    }
+  }
+  return quote(guarded(guard, stack, ''))
 }
 
 /** The name that says most: one that was set, else the class's. */
