@@ -210,6 +210,19 @@ describe('what is cut', () => {
     expect(log.records()[1]).not.toHaveProperty('truncated')
   })
 
+  it('marks the record around one that was not, and that one not', () => {
+    const log = recorder()
+    const value = {
+      toJSON() {
+        log.logger.info('inner', { a: 1 })
+        return 'outer'
+      },
+    }
+    log.logger.info('outer', { text: 'x'.repeat(20_000), value })
+    expect(log.records()).toMatchObject([{ msg: 'inner' }, { msg: 'outer', truncated: true }])
+    expect(log.records()[0]).not.toHaveProperty('truncated')
+  })
+
   it('never takes the error for a long field', () => {
     const log = recorder({ limits: { record: 4000 } })
     const fields = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`k${i}`, 'x'.repeat(1000)]))

@@ -342,6 +342,12 @@ describe('what hides and what does not', () => {
     expect(log.lines().join('')).not.toMatch(/eyJhbGci|Zq7X/)
   })
 
+  it('also in an object that a message shows, by keys that no text would have', () => {
+    const log = recorder()
+    log.logger.info('x %j', { [`${'x'.repeat(200)}_password`]: 'hunter2' })
+    expect(log.only().msg).toMatch(/^x \{"x+_password":"\[redacted\]"\}$/)
+  })
+
   it('also what a getter throws', () => {
     const fields = {
       get a() {
