@@ -115,6 +115,14 @@ describe.each(WAYS)('on the way: %s', (way) => {
     )
   })
 
+  it('a name that an undefined field has is taken in an object too', () => {
+    const log = bothOn(way)
+    log.logger.info('x', { _trace_id: undefined, trace_id: 1 })
+    const { record, line } = log.pair()
+    expect(line).toMatchObject({ __trace_id: 1 })
+    expect(record).toEqual(line)
+  })
+
   it('an object has the default keys, whatever the schema', () => {
     const plain = bothOn(way, { identity: { service: 'shop', pid: 1 } })
     const renamed: LoggerOptions[] = [

@@ -145,8 +145,8 @@ export function plainFields(fields: Fields, schema: Schema, serializers: Seriali
         break
       }
       const isErrorKey = key === 'err' || key === errorKey
-      const value = readField(fields, key, serializers, guard, isErrorKey)
-      if (value !== undefined) put(plain, key, value)
+      // Also where that is undefined: a key that leaves nothing has its name in a line, and so here.
+      put(plain, key, readField(fields, key, serializers, guard, isErrorKey))
     }
   } catch (thrown) {
     plain[freeName(plain, '_unreadable')] = read(writeThrown(thrown, guard), guard)
