@@ -3,8 +3,15 @@ import { bytesOf } from '../config/check.ts'
 import { optionError } from '../config/errors.ts'
 import { selfLog } from '../config/self-log.ts'
 import type { Settings } from '../config/settings.ts'
+import { visible } from '../config/visible.ts'
 import type { Limits } from '../policy/limits.ts'
-import { checkRedact, isHashKey, type Redact, redactOptions } from '../policy/redact/options.ts'
+import {
+  checkRedact,
+  isHashKey,
+  type Redact,
+  redactOptions,
+  uselessExceptions,
+} from '../policy/redact/options.ts'
 import { makeRedactor, type Redactor } from '../policy/redact/redactor.ts'
 import { type Guard, makeGuard } from './line/guard.ts'
 import type { LimitOptions, LoggerOptions } from './options.ts'
@@ -28,6 +35,7 @@ function redactorOf(redact: LoggerOptions['redact'], settings: Settings): Redact
       `LOG_REDACT_KEY is not set or shorter than 16 characters, so that nothing can be hashed; used: ${used}`,
     )
   }
+  if (except === undefined) warnOfExceptions(settings.redactExcept, keys ?? settings.redactKeys)
   return makeRedactor({
     keys: keys ?? settings.redactKeys,
     except: except ?? settings.redactExcept,
@@ -36,6 +44,16 @@ function redactorOf(redact: LoggerOptions['redact'], settings: Settings): Redact
     hashKey: hashed ? hashKey : undefined,
     hashIds: hashed && ids === 'hash',
   })
+}
+
+/** What would be an error in code is told of the environment. */
+function warnOfExceptions(except: readonly string[], keys: readonly (string | RegExp)[]): void {
+  for (const name of uselessExceptions(except, keys)) {
+    selfLog(
+      'config.LOG_REDACT_EXCEPT',
+      `LOG_REDACT_EXCEPT: "${visible(name)}" is hidden by no rule, so that excepting it does nothing`,
+    )
+  }
 }
 
 function limitsOf(limits: LimitOptions | undefined, settings: Settings): Limits {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { selfLogStats } from '../../src/config/self-log.ts'
 import { createScope, runInScope, withContext } from '../../src/context/scope.ts'
 import { createLogger } from '../../src/logger/create.ts'
 import type { LoggerOptions } from '../../src/logger/options.ts'
@@ -318,6 +319,15 @@ describe('what hides and what does not', () => {
       pageToken: 'y',
       token: '[redacted]',
     })
+  })
+
+  it('is told on stderr where the environment asks for what can do nothing', () => {
+    const calls = (code: string): number => selfLogStats().codes[code] ?? 0
+    const before = [calls('config.LOG_REDACT_EXCEPT'), calls('config.LOG_REDACT_KEY')] as const
+    said({ a: 1 }, { env: { LOG_REDACT_EXCEPT: 'colour' } })
+    expect(calls('config.LOG_REDACT_EXCEPT')).toBe(before[0] + 1)
+    expect(said({ password: 'x' }, { env: { LOG_REDACT: 'hash' } })).toEqual({ password: '[redacted]' })
+    expect(calls('config.LOG_REDACT_KEY')).toBe(before[1] + 1)
   })
 
   it('hashes with the environment’s key', () => {

@@ -121,19 +121,20 @@ function checkExceptions(
   except: readonly (string | RegExp)[],
   keys: readonly (string | RegExp)[],
 ): void {
+  const [value] = uselessExceptions(except, keys)
+  if (value === undefined) return
+  const instead = 'Leave it out, or write the key as it stands in the records.'
+  throw optionError({ option, value, expected: 'keys that a rule hides: it can never match', instead })
+}
+
+/** The exceptions by name that no rule would hide anyway. */
+export function uselessExceptions(
+  except: readonly (string | RegExp)[],
+  keys: readonly (string | RegExp)[],
+): string[] {
   const judge = makeKeyRules({ keys, except: [], hashIds: true })
-  for (const each of except) {
-    if (typeof each !== 'string') continue
-    const verdict = judge(each)
-    if (verdict === 'secret' || verdict === 'id') continue
-    const instead = 'Leave it out, or write the key as it stands in the records.'
-    throw optionError({
-      option,
-      value: each,
-      expected: 'keys that a rule hides: it can never match',
-      instead,
-    })
-  }
+  const names = except.filter((each) => typeof each === 'string')
+  return names.filter((name) => judge(name) !== 'secret' && judge(name) !== 'id')
 }
 
 function checkValues(option: string, value: unknown): void {
