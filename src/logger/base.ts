@@ -9,7 +9,7 @@ import { type AsJson, type Core, cellSym, type Pipeline, voiceSym } from './core
 import { levelNumber, SILENT } from './levels.ts'
 import { type LogMethodHook, type Method, makeMethod } from './methods.ts'
 import type { LoggerOptions } from './options.ts'
-import { pinoRedact } from './policy.ts'
+import { pinoRedact } from './guarding.ts'
 import {
   asJsonSym,
   chindingsSym,

@@ -14,7 +14,7 @@ import { defaultKeys, hasDefaultKeys, makeSchema, reservedNames, type Schema } f
 import { quote } from './line/text.ts'
 import { spoorRecord } from './objects.ts'
 import type { LoggerOptions } from './options.ts'
-import { guardOf } from './policy.ts'
+import { guardOf } from './guarding.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
 import { flushOnSignals, type ReopenSignal, reopenOnSignal } from './signals.ts'
 import type { Fields } from './types.ts'

@@ -6,7 +6,7 @@ import { type Core, cellSym, type Pipeline, voiceSym } from './core.ts'
 import { makeSchema } from './line/schema.ts'
 import { checkLoggerOptions, type LoggerOptions } from './options.ts'
 import { makePipeline } from './pipeline.ts'
-import { checkRedactOption, guardOf } from './policy.ts'
+import { checkRedactOption, guardOf } from './guarding.ts'
 import { msgPrefixSym } from './slots.ts'
 import type { Logger } from './types.ts'
 

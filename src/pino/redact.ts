@@ -3,7 +3,7 @@ import { guardedKey } from '../logger/line/guard.ts'
 import { writeHiddenMember } from '../logger/line/hidden.ts'
 import { splitPairs, textOfPairs } from '../logger/line/pairs.ts'
 import { startWalk, writeValue } from '../logger/line/value.ts'
-import { guardOf } from '../logger/policy.ts'
+import { guardOf } from '../logger/guarding.ts'
 
 const OPEN = Number.POSITIVE_INFINITY
 const UNBOUNDED = { string: OPEN, keys: OPEN, depth: 100, record: OPEN } as const

@@ -3,7 +3,7 @@ import * as kinds from './kinds.ts'
 const KILOBYTE = 1024
 
 /** The variables of what may leave, and how much of it. */
-export const POLICY_VARIABLES = {
+export const REDACT_VARIABLES = {
   redact: {
     name: 'LOG_REDACT',
     option: 'redact: { mode }',
