@@ -1,7 +1,7 @@
 // What is measured. A case is one call, written as a user writes it in both argument orders; `expect` is what
 // the verification pass must find on record i of every contender before anything is timed.
 
-import { BARE, SCOPED } from './contenders.js'
+import { BARE, REDACTING, SCOPED } from './contenders.js'
 
 export const SCOPE = {
   request_id: '0f8fad5b-d9cb-469f-a165-70867728950e',
@@ -29,6 +29,15 @@ const ten = (i) => ({
   channel: 'web',
 })
 
+// What a search for secrets has to read: paths, ids, a URL, a sentence, none of them a secret.
+const texts = (i) => ({
+  order_id: i,
+  path: `/api/v1/orders/${i}/items`,
+  customer: '0f8fad5b-d9cb-469f-a165-70867728950e',
+  url: `https://api.example.com/v1/orders?page=${i}&size=10`,
+  note: `left at the door of number ${i}, as agreed with the customer`,
+})
+
 // Errors are made beforehand, with their stacks: making them costs more than logging them and is no logger's work.
 export const ERRORS = Array.from({ length: 4096 }, (_, i) => {
   const err = Object.assign(new Error(`card ${i % 7} declined`), { code: 'E_DECLINED' })
@@ -46,7 +55,7 @@ const inRequest = {
   object: (log, i) => log.info({ order_id: i, total: 9.5 }, 'order placed'),
   expect: (i) => ({ msg: 'order placed', order_id: i, total: 9.5 }),
   scope: SCOPE,
-  contenders: [...SCOPED, ...BARE, 'nothing'],
+  contenders: [...SCOPED, 'spoor-open', ...BARE, REDACTING, 'nothing'],
   // Targets hang on it: more rounds.
   key: true,
 }
@@ -70,10 +79,19 @@ export const cases = {
     object: (log, i) => log.info(ten(i), 'order placed'),
     expect: (i) => ({ msg: 'order placed', ...ten(i) }),
   },
+  texts: {
+    ...inRequest,
+    title: 'in-request record with texts that are searched for secrets',
+    key: false,
+    contenders: ['spoor', 'spoor-open', 'pino-4096-sync', REDACTING],
+    message: (log, i) => log.info('order placed', texts(i)),
+    object: (log, i) => log.info(texts(i), 'order placed'),
+    expect: (i) => ({ msg: 'order placed', ...texts(i) }),
+  },
   nested: {
     ...inRequest,
     title: 'in-request record with a nested object',
-    contenders: SHAPES,
+    contenders: [...SHAPES, 'spoor-open'],
     key: false,
     message: (log, i) => log.info('order placed', nested(i)),
     object: (log, i) => log.info(nested(i), 'order placed'),
@@ -82,7 +100,7 @@ export const cases = {
   long: {
     ...inRequest,
     title: 'in-request record with a 1 KB message',
-    contenders: SHAPES,
+    contenders: [...SHAPES, 'spoor-open'],
     key: false,
     message: (log, i) => log.info(LONG, { order_id: i }),
     object: (log, i) => log.info({ order_id: i }, LONG),
@@ -91,7 +109,7 @@ export const cases = {
   error: {
     ...inRequest,
     title: 'in-request error with its stack',
-    contenders: SHAPES,
+    contenders: [...SHAPES, 'spoor-open'],
     key: false,
     error: true,
     message: (log, i) => log.error('payment failed', { err: ERRORS[i & 4095], order_id: i }),

@@ -23,6 +23,23 @@ const REDACT = [
   '*.token',
 ]
 
+/** The keys that spoor's issue names for redaction by default, as paths: pino finds each at one depth alone. */
+const SECRETS = [
+  ...[
+    'password',
+    'passwd',
+    'secret',
+    'token',
+    'authorization',
+    'cookie',
+    'set-cookie',
+    'api_key',
+    'private_key',
+  ],
+  ...['client_secret', 'session_id', 'card_number', 'cvv', 'ssn'],
+].map((key) => `["${key}"]`)
+const AT_THREE_DEPTHS = SECRETS.flatMap((key) => [key, `*${key}`, `*.*${key}`])
+
 const endSonic = async (stream) => {
   const closed = once(stream, 'close')
   stream.end()
@@ -72,13 +89,13 @@ async function otelMixin(scopes) {
   }
 }
 
-const spoor = {
+const spoorWith = (more) => ({
   order: 'message',
   async open({ path, level }) {
     const { createLogger, continueContext, withContext, fileTransport } = await import('../dist/index.js')
     // Nobody rotates here: a file of 100 MB in the middle of a short run would. files.js measures that.
     const file = fileTransport({ path, rotate: 'off', maxSize: '10GB' })
-    const log = createLogger({ level, source: 'off', lifecycle: false, transports: [file] })
+    const log = createLogger({ level, source: 'off', lifecycle: false, transports: [file], ...more })
     return {
       log,
       enter({ trace_id, span_id, ...fields }, fn) {
@@ -91,7 +108,7 @@ const spoor = {
       close: () => new Promise((done) => log.flush(done)),
     }
   },
-}
+})
 
 // Their JSON of an Error among the fields is {} or nothing: the parts are handed over, as their users do.
 const errorInParts = (log, { name, message, stack }, i) =>
@@ -200,7 +217,8 @@ const log4js = {
 const full = (pino) => ({ redact: REDACT, timestamp: pino.stdTimeFunctions.isoTime })
 
 export const contenders = {
-  spoor,
+  spoor: spoorWith({}),
+  'spoor-open': spoorWith({ redact: false }),
   pino: pinoWith('stdout', 'none'),
   'pino-4096-sync': pinoWith('sync', 'none'),
   'pino-4096-async': pinoWith('async', 'none'),
@@ -208,6 +226,7 @@ export const contenders = {
   'pino-mixin': pinoWith('stdout', 'mixin'),
   'pino-mixin-4096': pinoWith('sync', 'mixin'),
   'pino-mixin-otel': pinoWith('sync', 'otel-mixin'),
+  'pino-4096-redact': pinoWith('sync', 'none', () => ({ redact: AT_THREE_DEPTHS })),
   'pino-mixin-redact-iso': pinoWith('stdout', 'mixin', full),
   winston,
   bunyan,
@@ -226,6 +245,10 @@ export const contenders = {
 
 /** Writes no scope: a bare record is what it is compared by. */
 export const BARE = ['pino', 'pino-4096-sync', 'pino-4096-async']
+/** The same with paths to redact. */
+export const REDACTING = 'pino-4096-redact'
+/** What has no scope on its records. */
+export const UNSCOPED = [...BARE, REDACTING]
 export const SCOPED = [
   'spoor',
   'pino-child',

@@ -4,7 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { statSync } from 'node:fs'
 import { cases, ERRORS, SCOPE } from './cases.js'
-import { BARE, contenders } from './contenders.js'
+import { contenders, UNSCOPED } from './contenders.js'
 import { idsAlone, offAlone, runAlone } from './floors.js'
 
 // Records between two turns of the event loop: what a few requests that are served in one turn write.
@@ -117,7 +117,7 @@ async function measureRecords(spec, { scope, outer = scope, live, kind = 'record
     const batch = batches[kind](log)
     const checked = kind === 'record' ? { ...scope, ...span } : {}
     return spec.verify
-      ? verified(batch, close, BARE.includes(spec.contender) ? {} : checked)
+      ? verified(batch, close, UNSCOPED.includes(spec.contender) ? {} : checked)
       : timed(spec, batch, close)
   }
   const main = (log) => (theCase.otel ? inSpan((span) => work(log, span)) : work(log))

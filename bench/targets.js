@@ -1,7 +1,7 @@
 // The targets that this benchmark answers for: each a figure made of the results, what it has to be, and what
 // else it says. A figure whose parts were not measured in this run is left out.
 
-import { BARE } from './contenders.js'
+import { BARE, REDACTING } from './contenders.js'
 import { median, ratio, spread } from './figures.js'
 import { shipTargets } from './ship-targets.js'
 
@@ -31,7 +31,13 @@ function recordTargets(records) {
     against('in-request', 'pino-mixin-4096', undefined, 'the same through its fast destination'),
     against('in-request', 'pino-mixin-redact-iso', undefined, 'mixin, redact, isoTime'),
     against('in-request', 'winston', 0.2),
+    against('in-request', REDACTING, 0.1, 'the same keys by paths at three depths'),
+    against('in-request', 'spoor-open', undefined, 'what redaction costs'),
     against('ten-fields', bare('ten-fields'), 0.55),
+    against('ten-fields', REDACTING, undefined, 'the same keys by paths at three depths'),
+    ...['ten-fields', 'texts', 'nested', 'long', 'error'].map((name) =>
+      against(name, 'spoor-open', undefined, 'what redaction costs'),
+    ),
     against('otel', 'pino-mixin-otel', undefined, 'the span from an SDK, in both'),
     firstTarget(records),
     offTarget(records),

@@ -18,7 +18,7 @@ export {
   stats,
 } from './logger/default.ts'
 export type { SchemaName } from './logger/line/schema.ts'
-export type { LoggerOptions } from './logger/options.ts'
+export type { LimitOptions, LoggerOptions } from './logger/options.ts'
 export type { BufferStats, LimitStats, LoggerStats, SampleStats } from './logger/policy-stats.ts'
 export type {
   ChildOptions,
@@ -30,6 +30,8 @@ export type {
   TimerOptions,
 } from './logger/types.ts'
 export type { AuditOptions } from './policy/audit/settings.ts'
+export type { RedactOptions } from './policy/redact/options.ts'
+export { type Secret, secret } from './policy/secret.ts'
 export type { Destination } from './shipping/destination.ts'
 export type { Answer, Preset, PresetOptions, PresetRequest, Verdict } from './shipping/preset.ts'
 export type { Shipped } from './shipping/shipped.ts'

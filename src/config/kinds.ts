@@ -1,5 +1,13 @@
 import { LEVELS_ACCEPTED, type LevelSpec, parseLevel, parseLevelSpec } from './levels.ts'
-import { type Parsed, parseHeaders, parseKeys, parseLabels, parsePropagation, parseTrust } from './lists.ts'
+import {
+  type Parsed,
+  parseHeaders,
+  parseKeyNames,
+  parseKeys,
+  parseLabels,
+  parsePropagation,
+  parseTrust,
+} from './lists.ts'
 import {
   BUFFER_ACCEPTED,
   type BufferRules,
@@ -61,6 +69,29 @@ export function oneOf<W extends string>(...words: readonly W[]): Kind<W> {
     if (named !== undefined || parseBoolean(word) !== false) return named
     return words.find((each) => each === 'off')
   })
+}
+
+/** What becomes of secrets. */
+export const redact = whole('on, hash, remove or off', (text) => {
+  const word = text.toLowerCase()
+  if (word === 'hash' || word === 'remove') return word
+  const on = word === 'mark' ? true : parseBoolean(word)
+  return on === undefined ? undefined : on ? 'on' : 'off'
+})
+
+/** A whole number from 1; Infinity for off. */
+export const count = whole('a whole number from 1, or off', (text) => {
+  if (text.toLowerCase() === 'off') return Number.POSITIVE_INFINITY
+  return /^\d{1,15}$/.test(text) && Number(text) >= 1 ? Number(text) : undefined
+})
+
+export const depth = whole('a whole number from 1 to 100', (text) =>
+  /^(?:[1-9]\d?|100)$/.test(text) ? Number(text) : undefined,
+)
+
+export const keyNames: Kind<readonly string[]> = {
+  accepted: 'names of keys, separated by commas',
+  parse: parseKeyNames,
 }
 
 export const format = whole('json, pretty (or console), auto', (text) => {

@@ -63,6 +63,13 @@ function clashIn(renames: Record<string, string>): string | undefined {
   })
 }
 
+/** Reads `iban,date_of_birth`: names without what only paths have, at least one letter or digit in each. */
+export function parseKeyNames(text: string): Parsed<readonly string[]> {
+  const isName = (part: string): boolean => /[\p{L}\p{N}]/u.test(part) && !/[*[\]]/.test(part)
+  const all = parts(text)
+  return { value: all.filter(isName), wrong: all.filter((part) => !isName(part)) }
+}
+
 /** Reads `miniapp=shop,module=store` into constant fields; none may have a record key's name. */
 export function parseLabels(text: string): Parsed<Record<string, string>> {
   return readPairs(text, '=', (key, value) => value !== '' && !RECORD_KEYS.includes(key))

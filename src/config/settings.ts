@@ -108,6 +108,24 @@ export interface Settings {
   trust: Trust | undefined
   /** Whose requests carry our headers. @default undefined: 'own' once requestLogger is used, else 'off' */
   propagate: Propagation | undefined
+  /** What becomes of secrets. @default 'on' */
+  redact: 'on' | 'hash' | 'remove' | 'off'
+  /** Key of the hashes. @default undefined: nothing is hashed */
+  redactKey: string | undefined
+  /** Keys that hide besides spoor's own. @default [] */
+  redactKeys: readonly string[]
+  /** Keys that hide nothing though a rule says so. @default [] */
+  redactExcept: readonly string[]
+  /** What becomes of user_id and session_id. @default 'keep' */
+  redactIds: 'keep' | 'hash'
+  /** Characters of a text; Infinity is no bound. @default 16384 */
+  maxString: number
+  /** Keys of an object; Infinity is no bound. @default 256 */
+  maxKeys: number
+  /** Levels of objects below a field. @default 10 */
+  maxDepth: number
+  /** Bytes of a line; Infinity is no bound. @default 64000 */
+  maxRecord: number
   /** What happens at SIGTERM and SIGINT. @default 'off': no listener */
   signals: 'flush' | 'off'
   /** True where NODE_ENV is development. */

@@ -2,6 +2,7 @@ import { HTTP_VARIABLES } from './http-variables.ts'
 import * as kinds from './kinds.ts'
 import type { LevelSpec } from './levels.ts'
 import { POLICY_VARIABLES } from './policy-variables.ts'
+import { REDACT_VARIABLES } from './redact-variables.ts'
 import type { Settings } from './settings.ts'
 import type { Variable, VariableDoc } from './variable.ts'
 
@@ -263,6 +264,7 @@ export const SETTING_VARIABLES: SettingVariables = {
     default: 'own once requestLogger is used, else off',
     doc: 'Which hosts get the request id and the trace context of the requests made in a scope.',
   },
+  ...REDACT_VARIABLES,
   signals: {
     name: 'LOG_SIGNALS',
     option: 'signals',

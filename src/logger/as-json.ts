@@ -2,6 +2,8 @@ import { tracingChannel } from 'node:diagnostics_channel'
 import { safeLine } from '../config/safe-json.ts'
 import { type AsJson, type Core, serializersOf, voiceSym } from './core.ts'
 import { writeFields } from './line/fields.ts'
+import { cutMark, fitted } from './line/fit.ts'
+import { guarded } from './line/guard.ts'
 import { type Head, headFor, headOf } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
 import { prefixHere } from './line/prefix.ts'
@@ -10,7 +12,7 @@ import type { Schema } from './line/schema.ts'
 import { quote } from './line/text.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { handOver } from './objects.ts'
-import { redactorsOf, redactPrefix, redacts } from './redaction.ts'
+import { redactorsOf, redactPrefix, redacts, redactText } from './redaction.ts'
 import {
   asJsonSym,
   chindingsSym,
@@ -89,13 +91,17 @@ function foreignLine(
   const { said, serialized } = handOver(core, own, bare, unpack(core, obj, msg), num, time, placeHere())
   const traced = withAgentTrace(bare)
   const prefix = redacts(core) ? { text: redactPrefix(core, traced.text), shape: traced.shape } : traced
-  const message = quote(said.msg)
+  const { messageKey, guard } = schema
+  // Here and not by the other asJson: pino writes nothing for a message that is removed, and the line is none.
+  const message =
+    (redacts(core) ? redactText(core, 'msg', quote(said.msg), messageKey) : quote(said.msg)) ?? '""'
+  const text = JSON.parse(message) as string
   const serializers = serialized ? undefined : serializersOf(core)
-  const text = writeFields('', prefix, said.fields ?? {}, message, said.err, serializers)
-  const fields = JSON.parse(`{${text.slice(1)}}`) as Fields
-  const { messageKey } = schema
+  const written = writeFields('', prefix, said.fields ?? {}, message, said.err, serializers)
+  const pairs = written + cutMark(prefix, written)
+  const fields = JSON.parse(`{${pairs.slice(1)}}`) as Fields
   const view = Object.create(core, {
-    [stringifiersSym]: { value: redactorsOf(core, [...Object.keys(fields), messageKey]) },
+    [stringifiersSym]: { value: redactorsOf(core, Object.keys(fields), messageKey) },
     [chindingsSym]: { value: prefix.text + placeText(schema) },
     [serializersSym]: { value: Object.create(null) },
     [formattersSym]: { value: { ...core[formattersSym], log: undefined } },
@@ -103,8 +109,8 @@ function foreignLine(
     [messageKeySym]: { value: quote(messageKey).slice(1, -1) },
   }) as Core
   try {
-    // pino and agents leave C1, bidi controls and their like as they are.
-    return safeLine(foreign.call(view, fields, said.msg, num, time))
+    // pino and agents leave C1, bidi controls and their like as they are; escaped they are longer.
+    return fitted(safeLine(foreign.call(view, fields, text, num, time)), guard.limits.record)
   } catch (thrown) {
     fail("another's asJson, or redact's censor, threw; the record is written without its fields", thrown)
     const head = headOf(headHere(core, num), time)
@@ -121,10 +127,10 @@ function placeText(schema: Schema): string {
   return source === '' ? '' : sourceField(schema, source)
 }
 
-/** What was said, from what pino and its hooks made of it. */
+/** What was said, without secrets in its message, from what pino and its hooks made of it. */
 function unpack(core: Core, obj: Fields, msg: string | undefined): Said {
   const formatted = formatFields(core, obj)
-  const message = serializeMessage(core, msg)
+  const message = guarded(core[voiceSym].pipeline.schema.guard, serializeMessage(core, msg), '')
   const passage = currentPassage()
   const { errorKey } = core[voiceSym].pipeline.schema
   if (passage === undefined || passage.err === NO_ERROR || !holds(formatted, errorKey, passage.err)) {

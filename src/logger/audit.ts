@@ -8,6 +8,7 @@ import type { AuditSettings } from '../policy/audit/settings.ts'
 import { strayScope } from './bound.ts'
 import { sourceOf } from './call/source.ts'
 import { type Core, type Pipeline, type Sink, scopeSym, serializersOf, voiceSym } from './core.ts'
+import { endCuts, startCuts } from './line/cuts.ts'
 import { headAt, headFor, messageText } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
 import { type Pair, splitPairs, textOfPairs } from './line/pairs.ts'
@@ -53,7 +54,7 @@ export function makeAudit(root: Core): AuditMethod {
       if (place?.settings === undefined) return refused(missing(place))
       place.log ??= openLog(core, place.settings)
       const source = INFO >= pipeline.sourceFrom ? sourceOf(audit, core[voiceSym].callerSkip) : ''
-      return place.log.append(apart(lineOf(core, textOf(core, action), fields, source)))
+      return place.log.append(apart(wholeLine(core, textOf(core, action), fields, source)))
     } catch (thrown) {
       return failed(thrown)
     }
@@ -98,6 +99,16 @@ function openLog(core: Core, settings: AuditSettings): AuditLog {
       return writeLine(pipeline.ground, head, quote(msg), fields, NO_ERROR, '', undefined)
     },
   })
+}
+
+/** What is cut in it is marked on it, and not on a record around it. */
+function wholeLine(core: Core, msg: string, fields: Fields | undefined, source: string): string {
+  const outer = startCuts()
+  try {
+    return lineOf(core, msg, fields, source)
+  } finally {
+    endCuts(outer)
+  }
 }
 
 /** The record as the logger writes any other, by the way that its records take. */

@@ -7,6 +7,7 @@ import { makeAudit } from './audit.ts'
 import { customSerializers, makeChild, setBindings, setOwnLevel } from './child.ts'
 import { currentFanout } from './configuration.ts'
 import { type AsJson, type Core, cellSym, type Pipeline, voiceSym } from './core.ts'
+import { pinoRedact } from './guarding.ts'
 import { levelNumber, SILENT } from './levels.ts'
 import { type LogMethodHook, type Method, makeMethod } from './methods.ts'
 import type { LoggerOptions } from './options.ts'
@@ -27,7 +28,7 @@ import { startTimer, time } from './timer.ts'
 const { err: standardError } = pino.stdSerializers
 
 /** What is handed on to pino as it was given. */
-const PINO_OPTIONS = ['serializers', 'redact', 'onChild', 'customLevels', 'msgPrefix'] as const
+const PINO_OPTIONS = ['serializers', 'onChild', 'customLevels', 'msgPrefix'] as const
 
 /**
  * The instance that loggers inherit from. pino makes it, so that every agent that wraps pino's factory sees it;
@@ -39,6 +40,7 @@ export function makeBase(options: LoggerOptions, pipeline: Pipeline, root: Core)
     name,
     options[name],
   ])
+  const redact = pinoRedact(options.redact)
   const made = pino(
     {
       base: null,
@@ -50,6 +52,7 @@ export function makeBase(options: LoggerOptions, pipeline: Pipeline, root: Core)
       },
       mixinMergeStrategy: mergeMixin,
       ...Object.fromEntries(given),
+      ...(redact === undefined ? {} : { redact }),
       ...guarded(options, pipeline),
     } as pino.LoggerOptions,
     destination as unknown as pino.DestinationStream,
@@ -57,7 +60,7 @@ export function makeBase(options: LoggerOptions, pipeline: Pipeline, root: Core)
   const base = made as unknown as Core
   const { messageKey } = pipeline.schema
   pipeline.serializers = customSerializers(base[serializersSym], standardError)
-  pipeline.redacts = options.redact !== undefined && options.redact !== null
+  pipeline.redacts = redact !== undefined
   pipeline.foreignAsJson = wrappedAsJson(base)
   pipeline.instrumented = sendsToOtel(base[streamSym])
   pipeline.unhooked =

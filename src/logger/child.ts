@@ -1,7 +1,11 @@
 import { type Core, cellSym, serializersOf, type Voice, voiceSym } from './core.ts'
+import { checkChildRedact } from './guarding.ts'
+import { CUT_KEY, endCuts, hasCuts, startCuts } from './line/cuts.ts'
 import type { Serializers } from './line/fields.ts'
+import { type Guard, hidesKey } from './line/guard.ts'
+import { writeHiddenMember } from './line/hidden.ts'
 import { type Pair, splitPairs, textOfPairs } from './line/pairs.ts'
-import { writeValue } from './line/value.ts'
+import { startWalk, writeValue } from './line/value.ts'
 import { writeThrown } from './line/walk.ts'
 import { redacts, redactText } from './redaction.ts'
 import { chindingsSym, formattersSym, msgPrefixSym, serializersSym } from './slots.ts'
@@ -24,6 +28,7 @@ const noop = (): void => {}
 export function makeChild(protoChild: ProtoChild, standardError: unknown, addLevels: AddLevels) {
   function child(this: Core, bindings: object | undefined, options?: ChildOptions): Core {
     const parent = this[voiceSym]
+    if (options?.redact !== undefined) checkChildRedact(options.redact)
     const made = isEmpty(options) ? Object.create(this) : withOptions(this, options as ChildOptions)
     const serializers = made[serializersSym] as Serializers
     const own = { ...parent, component: undefined } satisfies Voice
@@ -114,19 +119,23 @@ function bindingPairs(core: Core, bindings: object, format?: BindingsFormatter):
   const { pipeline } = core[voiceSym]
   const serializers = serializersOf(core)
   const hidden = redacts(core)
+  const { guard } = pipeline.schema
+  const outer = startCuts()
   const pairs: Pair[] = []
   let source = bindings as Fields
   try {
     if (format !== undefined) source = format(bindings) as Fields
     for (const key of Object.keys(source)) {
       if (NOT_BINDINGS.has(key)) continue
-      const text = bindingText(source, key, serializers?.[key])
+      const text = bindingText(source, key, serializers?.[key], guard)
       const value = text !== undefined && hidden ? redactText(core, key, text) : text
       if (value !== undefined) pairs.push({ name: key, value })
     }
   } catch (thrown) {
     pipeline.fail('bindings could not be read whole', thrown)
   }
+  if (hasCuts()) pairs.push({ name: CUT_KEY, value: 'true' })
+  endCuts(outer)
   return pairs
 }
 
@@ -134,12 +143,16 @@ function bindingText(
   from: Fields,
   key: string,
   serializer: ((value: unknown) => unknown) | undefined,
+  guard: Guard,
 ): string | undefined {
   try {
     const value = from[key]
-    return writeValue(serializer === undefined || value === undefined ? value : serializer(value))
+    const shown = serializer === undefined || value === undefined ? value : serializer(value)
+    return hidesKey(guard, key)
+      ? writeHiddenMember(shown, startWalk(guard), key)
+      : writeValue(shown, guard, key)
   } catch (thrown) {
-    return writeThrown(thrown)
+    return writeThrown(thrown, guard)
   }
 }
 

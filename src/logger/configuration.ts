@@ -5,8 +5,10 @@ import { type AuditSettings, auditSettings } from '../policy/audit/settings.ts'
 import { createFanout, type Fanout } from '../transports/fanout.ts'
 import { configureAudit } from './audit.ts'
 import { type Core, type Pipeline, voiceSym } from './core.ts'
+import { guardOf } from './guarding.ts'
 import { levelNumber, SILENT } from './levels.ts'
 import { beginLife, hasLifecycle } from './lifecycle.ts'
+import { type Guard, guarded } from './line/guard.ts'
 import { headAt, headFor, makeHeads } from './line/head.ts'
 import { writeLine } from './line/line.ts'
 import { groundPrefix, type Prefix } from './line/prefix.ts'
@@ -44,7 +46,8 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   const { values } = core.levels
   const resolved = resolveOptions(options)
   const { settings, transports } = resolved
-  const schema = schemaOf(options, resolved)
+  const guard = guardOf(options, settings)
+  const schema = schemaOf(options, resolved, guard)
   // What waits was made for the transports that there were.
   pipeline.policy?.close()
   pipeline.prepare = undefined
@@ -56,7 +59,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   pipeline.ground = groundOf(schema, reserved, identity)
   pipeline.recordGround = hasDefaultKeys(schema)
     ? pipeline.ground
-    : groundOf(makeSchema(), reserved, identity)
+    : groundOf(makeSchema({ guard }), reserved, identity)
   pipeline.heads = makeHeads(schema, values)
   pipeline.sourceFrom = sourceFrom(options.source ?? settings.source)
   configureLevels(pipeline, options, resolved, values)
@@ -138,8 +141,8 @@ function followSignals(pipeline: Pipeline, told: 'flush' | 'off', reopen: Reopen
 }
 
 /** What the environment renames wrongly is told about and left out; what the code does is an error. */
-function schemaOf(options: LoggerOptions, { settings }: Resolved): Schema {
-  const base = { schema: options.schema ?? settings.schema, project: settings.googleProject }
+function schemaOf(options: LoggerOptions, { settings }: Resolved, guard: Guard): Schema {
+  const base = { schema: options.schema ?? settings.schema, project: settings.googleProject, guard }
   if (options.keys !== undefined) return makeSchema({ ...base, keys: options.keys })
   try {
     return makeSchema({ ...base, keys: settings.keys })
@@ -188,5 +191,6 @@ function configureLevels(
 function spoorLine(core: Core, level: number, msg: string, fields: Fields): string {
   const { pipeline } = core[voiceSym]
   const head = headAt(headFor(pipeline, core.levels.labels, level), pipeline.schema, pipeline.now())
-  return writeLine(pipeline.ground, head, quote(msg), fields, NO_ERROR, '', undefined)
+  const message = quote(guarded(pipeline.schema.guard, msg, ''))
+  return writeLine(pipeline.ground, head, message, fields, NO_ERROR, '', undefined)
 }

@@ -1,8 +1,10 @@
+import { readEnvironment } from '../config/environment.ts'
 import type { Fanout } from '../transports/fanout.ts'
 import { closeAudit } from './audit.ts'
 import { makeBase } from './base.ts'
 import { configurePipeline, currentFanout } from './configuration.ts'
 import { type Core, cellSym, type Pipeline, voiceSym } from './core.ts'
+import { checkRedactOption, guardOf } from './guarding.ts'
 import { makeSchema } from './line/schema.ts'
 import { checkLoggerOptions, type LoggerOptions } from './options.ts'
 import { makePipeline } from './pipeline.ts'
@@ -16,6 +18,7 @@ import type { Logger } from './types.ts'
  */
 export function createLogger(options: LoggerOptions = {}): Logger {
   checkLoggerOptions(options, 'createLogger')
+  checkRedactOption(options, 'createLogger')
   const core = makeRoot(options, {})
   configurePipeline(core, options)
   return core as unknown as Logger
@@ -29,6 +32,9 @@ export function createLazyLogger(): Logger {
   const logger = {}
   const made = (): object => {
     const core = makeRoot({}, logger)
+    // Children that are made before the first use have their bindings written now.
+    const settings = readEnvironment(process.env, () => {})
+    core[voiceSym].pipeline.schema = makeSchema({ guard: guardOf({}, settings) })
     core[voiceSym].pipeline.prepare = () => configurePipeline(core, {})
     return logger
   }
@@ -48,6 +54,7 @@ export function createLazyLogger(): Logger {
 /** Replaces the configuration of a logger, of its components and of all their children, at once. */
 export function reconfigure(logger: Logger, options: LoggerOptions): Promise<void> {
   checkLoggerOptions(options, 'configure')
+  checkRedactOption(options, 'configure')
   // Whatever can be wrong is found before anything is replaced.
   if (options.keys !== undefined) makeSchema({ schema: options.schema, keys: options.keys })
   const core = logger as unknown as Core

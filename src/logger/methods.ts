@@ -54,7 +54,7 @@ function makeWrite(num: number, entry: () => Method): Method {
         }
       }
       // biome-ignore lint/complexity/noArguments: as above
-      const said = readCall(Array.from(arguments), redacts(this) ? redacting(this) : voice)
+      const said = readCall(Array.from(arguments), readingOf(this))
       record(this, num, said.msg, said.fields, said.err, source)
     } catch (thrown) {
       writeFailed(this, num, thrown)
@@ -62,9 +62,12 @@ function makeWrite(num: number, entry: () => Method): Method {
   } as Method
 }
 
-function redacting(core: Core): Reading {
-  const { msgPrefix } = core[voiceSym]
-  return { msgPrefix, stringify: (value) => redactWhole(core, value) }
+function readingOf(core: Core): Reading {
+  const { msgPrefix, pipeline } = core[voiceSym]
+  const { guard } = pipeline.schema
+  return redacts(core)
+    ? { msgPrefix, guard, stringify: (value) => redactWhole(core, value) }
+    : { msgPrefix, guard }
 }
 
 function hooked(num: number, write: Method, hook: LogMethodHook): Method {

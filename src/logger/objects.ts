@@ -1,6 +1,9 @@
 import type { Scope } from '../context/scope.ts'
 import type { RecordSink } from '../transports/fanout.ts'
 import { type Core, serializersOf, voiceSym } from './core.ts'
+import { CUT_KEY, hasCuts } from './line/cuts.ts'
+import { fittedObject } from './line/fit.ts'
+import { guarded } from './line/guard.ts'
 import { headAt, headFor, messageText } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
 import { addFields, type Made, plainFields, put } from './line/plain.ts'
@@ -60,15 +63,24 @@ interface Saying extends Said {
   readonly source: string
 }
 
+function markCut(record: Made): void {
+  let name = CUT_KEY
+  while (Object.hasOwn(record, name) && record[name] !== true) name = `_${name}`
+  record[name] = true
+}
+
 /** A record as an object: the keys of the default schema in the order of a line, the values that a line has. */
 function makeRecord(core: Core, common: Common, saying: Saying): Made {
-  const { time, num, msg, source, fields, err } = saying
+  const { time, num, source, fields, err } = saying
+  const { errorKey, guard } = core[voiceSym].pipeline.schema
+  const msg = guarded(guard, saying.msg, '')
   const record: Made = { time, level: core.levels.labels[num] ?? String(num), msg, ...common.fields }
   if (source !== '') record.source = JSON.parse(source)
-  if (fields === undefined && err === NO_ERROR) return record
-  const { errorKey } = core[voiceSym].pipeline.schema
-  addFields(record, common.prefix, fields ?? {}, msg, err, errorKey)
-  return record
+  if (fields !== undefined || err !== NO_ERROR) {
+    addFields(record, common.prefix, fields ?? {}, msg, err, errorKey)
+  }
+  if (hasCuts()) markCut(record)
+  return fittedObject(record, guard.limits.record)
 }
 
 /**
@@ -95,7 +107,7 @@ export function recordObject(
   const common = commonOf(core, own, prefix, scope)
   let read: Fields | undefined
   records.write(common.fields, num, () => {
-    if (fields !== undefined) read = plainFields(fields, pipeline.schema.errorKey, serializersOf(core))
+    if (fields !== undefined) read = plainFields(fields, pipeline.schema, serializersOf(core))
     return makeRecord(core, common, { time: isoTime(now), num, msg, fields: read, err, source })
   })
   if (!records.lines) return
@@ -136,8 +148,7 @@ export function handOver(
   const common = commonIn(hidden ? { shape, text: redactPrefix(core, text) } : traced)
   let read: Fields | undefined
   sink.records.write(common.fields, num, () => {
-    read =
-      said.fields === undefined ? undefined : plainFields(said.fields, schema.errorKey, serializersOf(core))
+    read = said.fields === undefined ? undefined : plainFields(said.fields, schema, serializersOf(core))
     const record = makeRecord(core, common, { ...said, fields: read, time: isoOf(time), num, source })
     return hidden ? redacted(core, record, common.fields) : record
   })
@@ -155,7 +166,9 @@ function redacted(core: Core, record: Made, common: Fields): Made {
   for (const key of Object.keys(record)) {
     if (kept.has(key)) continue
     const value = redactValue(core, key, record[key])
-    if (value === undefined) delete record[key]
+    // A record has a message, if only an empty one.
+    if (value === undefined && key === 'msg') record.msg = ''
+    else if (value === undefined) delete record[key]
     else put(record, key, value)
   }
   return record
@@ -164,7 +177,7 @@ function redacted(core: Core, record: Made, common: Fields): Made {
 /** A record for what a transport has to say itself, past all that may be failing. */
 export function spoorRecord(core: Core, num: number, msg: string, fields: Fields): Made {
   const { pipeline } = core[voiceSym]
-  const read = plainFields(fields, pipeline.schema.errorKey, undefined)
+  const read = plainFields(fields, pipeline.schema, undefined)
   const saying = { time: isoTime(pipeline.now()), num, msg, fields: read, err: NO_ERROR, source: '' }
   return makeRecord(core, commonIn(pipeline.recordGround), saying)
 }

@@ -1,5 +1,6 @@
 import type pino from 'pino'
 import {
+  bytesOf,
   type Check,
   checkOptions,
   isAnything,
@@ -9,8 +10,10 @@ import {
   isFunction,
   isLevel,
   isListOf,
+  isNumber,
   isObject,
   isOneOf,
+  isOptions,
   isRecordOf,
   isString,
   type OptionsSpec,
@@ -30,6 +33,7 @@ import {
 } from '../config/policy.ts'
 import type { Settings } from '../config/settings.ts'
 import { type AuditOptions, isAuditOptions } from '../policy/audit/settings.ts'
+import type { Redact } from '../policy/redact/options.ts'
 import type { Transport } from '../transports/transport.ts'
 import type { SchemaName } from './line/schema.ts'
 import type { PolicyRules } from './policy.ts'
@@ -89,8 +93,13 @@ export interface LoggerOptions {
   readonly formatters?: Pick<NonNullable<pino.LoggerOptions['formatters']>, 'bindings' | 'log'> | undefined
   /** pino's mixin: fields for every record, asked at each. Slower than a scope; `withContext` costs nothing. */
   readonly mixin?: pino.LoggerOptions['mixin'] | undefined
-  /** pino's redact: paths. Records take the slower way through pino. */
-  readonly redact?: pino.LoggerOptions['redact'] | undefined
+  /**
+   * What is hidden (docs/redaction.md): false for nothing, an object for rules of one's own; pino's forms, an array of
+   * paths or `{ paths }`, hold besides and take records the slower way through pino. @default LOG_REDACT, else on
+   */
+  readonly redact?: Redact | undefined
+  /** How much of what was logged is written. @default LOG_MAX_STRING, _KEYS, _DEPTH, _RECORD, else 16 KiB, 256, 10, 64,000 bytes */
+  readonly limits?: LimitOptions | undefined
   /** pino's hooks. `streamWrite` takes records the slower way through pino. */
   readonly hooks?: pino.LoggerOptions['hooks'] | undefined
   /** Called with every child that is made. */
@@ -101,6 +110,30 @@ export interface LoggerOptions {
   readonly env?: NodeJS.ProcessEnv | undefined
   /** The clock: milliseconds since the epoch. @default Date.now */
   readonly now?: (() => number) | undefined
+}
+
+/** Bounds of a record; what goes beyond is cut, says by how much, and sets `truncated: true`. Infinity is no bound. */
+export interface LimitOptions {
+  /** Characters of a text, 100 at least: a number, or '16KB'. @default 16384 */
+  readonly string?: number | string | undefined
+  /** Keys of an object, elements of a list. @default 256 */
+  readonly keys?: number | undefined
+  /** Levels of objects below a field, 1 to 100. @default 10 */
+  readonly depth?: number | undefined
+  /** Bytes of the line, 1000 at least: a number, or '64KB'. @default 64000 */
+  readonly record?: number | string | undefined
+}
+
+const LEAST_STRING = 100
+const LEAST_RECORD = 1000
+const DEEPEST = 100
+
+function isBound(least: number, what: string): Check {
+  return {
+    expected: `${what} from ${least}, or Infinity`,
+    accepts: (value) =>
+      value === Number.POSITIVE_INFINITY || (bytesOf(value as number | string) ?? -1) >= least,
+  }
 }
 
 const isTransport: Check = {
@@ -145,6 +178,12 @@ const SPEC: OptionsSpec<LoggerOptions> = {
   formatters: isObject,
   mixin: isFunction,
   redact: isAnything,
+  limits: isOptions<LimitOptions>({
+    string: isBound(LEAST_STRING, 'a number of characters or a size'),
+    keys: isBound(1, 'a whole number'),
+    depth: isNumber({ min: 1, max: DEEPEST, integer: true }),
+    record: isBound(LEAST_RECORD, 'a size'),
+  }),
   hooks: isObject,
   onChild: isFunction,
   customLevels: isObject,

@@ -2,6 +2,7 @@ import { tracingChannel } from 'node:diagnostics_channel'
 import type { Scope } from '../context/scope.ts'
 import { strayScope } from './bound.ts'
 import { type Core, scopeSym, voiceSym } from './core.ts'
+import { endCuts, startCuts } from './line/cuts.ts'
 import { headAt, headFor, messageText } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
 import { type Prefix, prefixHere, prefixIn } from './line/prefix.ts'
@@ -40,11 +41,13 @@ export function record(
     return
   }
   nested++
+  const outer = startCuts()
   try {
     const { policy } = core[voiceSym].pipeline
     if (policy === undefined) write(core, num, msg, fields, err, source, given)
     else policy.record(core, num, msg, fields, err, source, given, write)
   } finally {
+    endCuts(outer)
     nested--
   }
 }

@@ -24,10 +24,14 @@ function redactorOf(core: Core, name: string, ...others: string[]): Stringifier 
   return all[wildcardFirstSym]
 }
 
-/** The redactors of these fields, for pino's asJson, which knows a field by the name that it has there. */
-export function redactorsOf(core: Core, names: readonly string[]): object {
+/**
+ * The redactors of these fields, for pino's asJson, which knows a field by the name that it has there. The message has
+ * been through its own.
+ */
+export function redactorsOf(core: Core, names: readonly string[], messageKey: string): object {
   const found = Object.create(null) as Stringifiers
   for (const name of names) found[name] = redactorOf(core, name)
+  found[messageKey] = (msg) => JSON.stringify(msg)
   found[wildcardFirstSym] = (core[stringifiersSym] as Stringifiers)[wildcardFirstSym]
   return found
 }
@@ -73,7 +77,7 @@ export function redactPrefix(core: Core, text: string): string {
 
 /** JSON text of a whole object, redacted by the same paths: what pino puts in a message for %o and %j. */
 export function redactWhole(core: Core, value: unknown): string | undefined {
-  const text = writeValue(value)
+  const text = writeValue(value, core[voiceSym].pipeline.schema.guard)
   const { stringify } = (core as unknown as Record<symbol, { stringify?: (value: unknown) => unknown }>)[
     formatOptsSym
   ] as { stringify?: (value: unknown) => unknown }

@@ -70,7 +70,8 @@ export interface RequestLoggerOptions<Req = IncomingMessage> {
   readonly getUser?: ((req: Req) => ContextFields | undefined | null | PromiseLike<unknown>) | undefined
   /**
    * Headers on the record, as request_headers and response_headers: all but those that carry secrets
-   * (authorization, cookie, set-cookie and their like), or those that are named, secrets included. @default none
+   * (authorization, cookie, set-cookie and their like), or those that are named; their values go through the logger's
+   * redaction. @default none
    */
   readonly headers?: boolean | readonly string[] | undefined
   /**

@@ -24,17 +24,23 @@ const channel = tracingChannel('pino_asJson')
  * (an agent that wrapped it, redaction paths, a nested key), that one writes the line.
  *
  * @param below what stood on the instance: pino's own, or an agent's around it
+ * @param hide takes the secrets out of a line, where that was asked for
  */
-export function makeAsJson(below: AsJson, wrapped: boolean): AsJson {
+export function makeAsJson(below: AsJson, wrapped: boolean, hide?: (line: string) => string): AsJson {
+  const write = hide === undefined ? writeLine : (...args: LineOf) => hide(writeLine(...args))
   return function asJson(this: Instance, obj: Props, msg: unknown, num: number, time: string): string {
-    if (wrapped || needsPino(this)) return throughPino(this, below, obj, msg, num, time)
-    if (!channel.start.hasSubscribers && !channel.end.hasSubscribers)
-      return writeLine(this, obj, msg, num, time)
+    if (wrapped || needsPino(this)) {
+      const line = throughPino(this, below, obj, msg, num, time)
+      return hide === undefined ? line : hide(line)
+    }
+    if (!channel.start.hasSubscribers && !channel.end.hasSubscribers) return write(this, obj, msg, num, time)
     // biome-ignore lint/complexity/noArguments: subscribers compare the arguments object of start and end
     const store = { instance: this, arguments }
-    return channel.traceSync(writeLine, store, null, this, obj, msg, num, time) as string
+    return channel.traceSync(write, store, null, this, obj, msg, num, time) as string
   }
 }
+
+type LineOf = Parameters<typeof writeLine>
 
 function needsPino(instance: Instance): boolean {
   if (instance[nestedKeySym]) return true

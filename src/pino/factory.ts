@@ -4,6 +4,7 @@ import { asJsonSym } from '../logger/slots.ts'
 import { makeAsJson } from './as-json.ts'
 import { guard } from './guard.ts'
 import { groundSym, type Instance, prefixSym } from './instance.ts'
+import { lineRedactor } from './redact.ts'
 
 /**
  * pino's factory: the same signature, options, line format and levels. What is made carries the scope on its
@@ -16,7 +17,8 @@ export const spoorPino: typeof pino = Object.assign(
     const below = instance[asJsonSym]
     instance[prefixSym] = undefined
     instance[groundSym] = { prefix: undefined }
-    instance[asJsonSym] = makeAsJson(below, Object.hasOwn(instance, asJsonSym) || isAsJsonRewritten())
+    const wrapped = Object.hasOwn(instance, asJsonSym) || isAsJsonRewritten()
+    instance[asJsonSym] = makeAsJson(below, wrapped, lineRedactor(process.env))
     guard(made as never)
     return made
   } as unknown as typeof pino,

@@ -231,14 +231,14 @@ describe('child', () => {
   })
 
   it('redacts by its paths, besides what its parent has redacted in its own bindings', () => {
-    const log = recorder({ redact: ['secret'] })
-    log.logger.child({ secret: 1, a: 1 }).info('x', { secret: 2, b: { secret: 3 } })
-    expect(log.only()).toMatchObject({ secret: '[Redacted]', _secret: '[Redacted]', a: 1, b: { secret: 3 } })
-    const child = log.logger.child({ secret: 1 }).child({}, { redact: ['b.*'] })
+    const log = recorder({ redact: ['hidden'] })
+    log.logger.child({ hidden: 1, a: 1 }).info('x', { hidden: 2, b: { hidden: 3 } })
+    expect(log.only()).toMatchObject({ hidden: '[Redacted]', _hidden: '[Redacted]', a: 1, b: { hidden: 3 } })
+    const child = log.logger.child({ hidden: 1 }).child({}, { redact: ['b.*'] })
     child.info({ b: { c: 2 } }, 'x %j', { b: { c: 1 } })
     expect(log.only()).toMatchObject({
       msg: 'x {"b":{"c":"[Redacted]"}}',
-      secret: '[Redacted]',
+      hidden: '[Redacted]',
       b: { c: '[Redacted]' },
     })
   })

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import pino from 'pino'
+import { type Guard, OPEN_GUARD } from '../line/guard.ts'
 import { copyKey, type Fields, NO_ERROR, type Said } from '../line/said.ts'
 import { isError, writeValue } from '../line/value.ts'
 import { writeThrown } from '../line/walk.ts'
@@ -31,8 +32,10 @@ export function readCall(args: readonly unknown[], how: Reading = {}): Said {
 export interface Reading {
   /** Stands before every message. */
   readonly msgPrefix?: string | undefined
-  /** JSON text of an object in a placeholder. @default all of it */
+  /** JSON text of an object in a placeholder. @default what the guard lets through */
   readonly stringify?: ((value: unknown) => string | undefined) | undefined
+  /** What of an object may stand in a message. @default all */
+  readonly guard?: Guard | undefined
 }
 
 function prefixed({ msgPrefix }: Reading, msg: string): string {
@@ -112,7 +115,9 @@ function collect(
 ): Said {
   const whole = template === undefined ? '' : prefixed(how, template)
   const { text, rest } =
-    args.length > 0 && whole.includes('%') ? format(whole, args, how.stringify) : { text: whole, rest: args }
+    args.length > 0 && whole.includes('%')
+      ? format(whole, args, stringifyOf(how))
+      : { text: whole, rest: args }
   let fields = given
   let err = error
   const left: unknown[] = []
@@ -124,6 +129,10 @@ function collect(
     else if (value !== undefined) left.push(value)
   }
   return { msg: text, fields: left.length === 0 ? fields : withArgs(fields, left), err }
+}
+
+function stringifyOf({ stringify, guard = OPEN_GUARD }: Reading): (value: unknown) => string | undefined {
+  return stringify ?? ((value) => writeValue(value, guard))
 }
 
 /** True for an object literal. */

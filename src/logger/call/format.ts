@@ -1,4 +1,4 @@
-import { isError, writeValue } from '../line/value.ts'
+import { isError } from '../line/value.ts'
 
 /** A message with its placeholders filled, and what is left for the record. */
 export interface Formatted {
@@ -16,11 +16,7 @@ type Stringify = (value: unknown) => string | undefined
  *
  * @param stringify JSON text of an object for %s %j %o %O; pino's redacting one where there is one
  */
-export function format(
-  template: string,
-  args: readonly unknown[],
-  stringify: Stringify = writeValue,
-): Formatted {
+export function format(template: string, args: readonly unknown[], stringify: Stringify): Formatted {
   const rest = [...args]
   const errors: unknown[] = []
   let text = ''

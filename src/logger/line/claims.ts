@@ -1,4 +1,6 @@
 import { type ErrorNames, writeError } from './errors.ts'
+import { type Guard, hidesKey } from './guard.ts'
+import { writeHiddenMember } from './hidden.ts'
 import { type Pair, splitPairs } from './pairs.ts'
 import type { Prefix } from './prefix.ts'
 import type { Fields } from './said.ts'
@@ -41,7 +43,7 @@ export function recordErrorPair(claims: Claims): Pair {
   const { prefix, err } = claims
   const { errorKey, errorNames } = prefix.shape.schema
   const name = prefix.shape.taken.has(errorKey) ? freeName(claims, errorKey) : errorKey
-  return { name, value: writeErrorValue(err, errorNames) ?? 'null' }
+  return { name, value: writeErrorValue(err, errorNames, prefix.shape.schema.guard) ?? 'null' }
 }
 
 /** Undefined where the field is not written: it has no value, or it is there already. */
@@ -51,11 +53,16 @@ export function pairWithCare(claims: Claims, key: string, value: unknown): Pair 
   const errored = err !== NO_ERROR
   const isErrorKey = key === 'err' || key === schema.errorKey
   if (isErrorKey && errored && value === err) return undefined
-  const valueText = isErrorKey
-    ? writeErrorValue(value, schema.errorNames)
-    : writeValue(outputValue(schema, key, value))
-  if (valueText === undefined) return undefined
   const wanted = wantedName(schema, key)
+  const hidden = !isErrorKey && hidesKey(schema.guard, key)
+  // A value that a scope shows, such as its session_id, is not hidden beside it.
+  if (hidden && taken.has(wanted) && isPresent(claims, wanted, writeValue(value) ?? '')) return undefined
+  const valueText = isErrorKey
+    ? writeErrorValue(value, schema.errorNames, schema.guard)
+    : hidden
+      ? writeHiddenMember(value, startWalk(schema.guard), key)
+      : writeValue(outputValue(schema, key, value), schema.guard, key)
+  if (valueText === undefined) return undefined
   const bothErrors = isErrorKey && key !== 'err' && hasOwn.call(fields, 'err')
   const foreign = wanted === key && !isErrorKey && isRenameTarget(schema, key)
   if (!taken.has(wanted) && !foreign && !bothErrors && !(isErrorKey && errored)) {
@@ -85,13 +92,13 @@ function isPresent({ prefix, message }: Claims, name: string, valueText: string)
 }
 
 /** Text of an error under the record's error key; anything may be thrown, so anything may stand here. */
-function writeErrorValue(value: unknown, names: ErrorNames): string | undefined {
+function writeErrorValue(value: unknown, names: ErrorNames, guard: Guard): string | undefined {
   try {
-    if (!isError(value)) return writeValue(value)
-    const walk = startWalk()
+    if (!isError(value)) return writeValue(value, guard, 'err')
+    const walk = startWalk(guard)
     walk.ancestors.push(value)
     return writeError(value, walk, names)
   } catch (thrown) {
-    return writeThrown(thrown)
+    return writeThrown(thrown, guard)
   }
 }

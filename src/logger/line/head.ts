@@ -1,3 +1,4 @@
+import { type Guard, guarded } from './guard.ts'
 import type { Schema } from './schema.ts'
 import { flat, quote, quoteKey } from './text.ts'
 import { writeValue } from './value.ts'
@@ -8,6 +9,7 @@ export interface Head {
   readonly begin: string
   /** `"level":"info","msg":` */
   readonly level: string
+  readonly guard: Guard
   /** JSON texts of messages: most are literals in the code. */
   readonly messages: Map<string, string>
   at: number
@@ -30,7 +32,7 @@ function makeHead(schema: Schema, name: string, value: number): Head {
   )
   const begin = `{${pairs.join(',')}`
   const level = `${begin.slice(1)},${quoteKey(schema.messageKey)}`
-  return { begin, level, messages: new Map(), at: Number.NaN, text: '' }
+  return { begin, level, guard: schema.guard, messages: new Map(), at: Number.NaN, text: '' }
 }
 
 /** The head of a level, made where a child brought a level of its own. */
@@ -57,12 +59,12 @@ export function headOf(head: Head, time: string): string {
   return time === '' ? `{${head.level}` : `{${time.slice(1)},${head.level}`
 }
 
-/** JSON text of a message. */
+/** JSON text of a message, without secrets. */
 export function messageText(head: Head, msg: string): string {
-  if (msg.length > MAX_MESSAGE_LENGTH) return quote(msg)
+  if (msg.length > MAX_MESSAGE_LENGTH) return quote(guarded(head.guard, msg, ''))
   const known = head.messages.get(msg)
   if (known !== undefined) return known
-  const text = flat(quote(msg))
+  const text = flat(quote(guarded(head.guard, msg, '')))
   if (head.messages.size < MAX_MESSAGES) head.messages.set(msg, text)
   return text
 }

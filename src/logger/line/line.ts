@@ -1,4 +1,6 @@
+import { hasCuts } from './cuts.ts'
 import { type Serializers, writeFields } from './fields.ts'
+import { cutMark, fitted } from './fit.ts'
 import type { Prefix } from './prefix.ts'
 import type { Fields } from './said.ts'
 import { NO_ERROR } from './said.ts'
@@ -29,7 +31,10 @@ export function writeLine(
   if (source !== '') line += source
   if (fields !== undefined) line = writeFields(line, prefix, fields, message, err, serializers)
   else if (err !== NO_ERROR) line = writeFields(line, prefix, NO_FIELDS, message, err, serializers)
-  return `${line}}\n`
+  if (hasCuts()) line += cutMark(prefix, line)
+  const { record } = prefix.shape.schema.guard.limits
+  // UTF-8 needs three bytes for a UTF-16 unit at most: a short line is not measured.
+  return line.length * 3 + 6 > record ? fitted(`${line}}\n`, record) : `${line}}\n`
 }
 
 /** `,"source":{…}` from the JSON text of a place, in the schema's form. */

@@ -23,6 +23,18 @@ export function splitPairs(text: string): Pair[] {
   return pairs
 }
 
+/** Splits the text of a list into the texts of its elements. */
+export function splitElements(text: string): string[] {
+  const elements: string[] = []
+  const inner = text.slice(1, -1)
+  for (let at = 0; at < inner.length; ) {
+    const end = valueEnd(inner, at)
+    elements.push(inner.slice(at, end))
+    at = end + 1
+  }
+  return elements
+}
+
 /** The text of pairs: `,"a":1,"b":2`. */
 export function textOfPairs(pairs: readonly Pair[]): string {
   let text = ''

@@ -1,11 +1,14 @@
 import { activeSpan, spanTrace } from '../../context/otel.ts'
 import { type ContextFields, currentScope, type Scope, type TraceContext } from '../../context/scope.ts'
 import { formatFlags } from '../../context/traceparent.ts'
+import { CUT_KEY, endCuts, hasCuts, startCuts } from './cuts.ts'
+import { hidesKey } from './guard.ts'
+import { writeHiddenMember } from './hidden.ts'
 import { type Pair, splitPairs } from './pairs.ts'
 import { outputName, outputValue, type Schema } from './schema.ts'
 import { makeShape, type Shape, withNames } from './shape.ts'
 import { flat } from './text.ts'
-import { writeValue } from './value.ts'
+import { startWalk, writeValue } from './value.ts'
 import { writeThrown } from './walk.ts'
 
 /**
@@ -27,6 +30,8 @@ export interface LoggerPrefix extends Prefix {
 
 /** Trace keys can't be set by a call, in a scope or outside. */
 const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
+/** A session's id is a secret in what a client sends, and the trail in a scope. */
+const SCOPE_IDS = ['session_id', 'user_id'] as const
 const RESERVED_KEYS = [...TRACE_KEYS, 'source'] as const
 
 /** The prefix that all loggers of one configuration start from. */
@@ -41,21 +46,33 @@ export function startPrefix(schema: Schema, taken: readonly string[], identity: 
   return append(ground, pairsOf(schema, { ...schema.constant, ...schema.identity(identity) }))
 }
 
-/** Serialises fields to pairs under their output names; what can't be written is left out. */
-export function pairsOf(schema: Schema, fields: ContextFields): Pair[] {
+/**
+ * Serialises fields to pairs under their output names; what can't be written is left out.
+ *
+ * @param shown keys that hide elsewhere and do not here
+ */
+export function pairsOf(schema: Schema, fields: ContextFields, shown: readonly string[] = []): Pair[] {
+  const outer = startCuts()
   const pairs: Pair[] = []
   for (const key of Object.keys(fields)) {
-    const value = textOf(schema, fields, key)
+    const hidden = hidesKey(schema.guard, key) && !shown.includes(key)
+    const value = textOf(schema, fields, key, hidden)
     if (value !== undefined) pairs.push({ name: outputName(schema, key), value })
   }
+  if (hasCuts()) pairs.push({ name: CUT_KEY, value: 'true' })
+  endCuts(outer)
   return pairs
 }
 
-function textOf(schema: Schema, fields: ContextFields, key: string): string | undefined {
+function textOf(schema: Schema, fields: ContextFields, key: string, hidden: boolean): string | undefined {
+  const { guard } = schema
   try {
-    return writeValue(outputValue(schema, key, fields[key]))
+    const value = fields[key]
+    return hidden
+      ? writeHiddenMember(value, startWalk(guard), key)
+      : writeValue(outputValue(schema, key, value), guard, key)
   } catch (thrown) {
-    return writeThrown(thrown)
+    return writeThrown(thrown, guard)
   }
 }
 
@@ -206,7 +223,7 @@ function scopeOfSpan(span: object): Scope {
 
 function scopePairs(schema: Schema, scope: Scope, span: object | undefined): Pair[] {
   const trace: TraceContext | undefined = (span === undefined ? undefined : spanTrace(span)) ?? scope.trace
-  const pairs = pairsOf(schema, scope.fields)
+  const pairs = pairsOf(schema, scope.fields, schema.guard.redactor?.hashesIds === true ? [] : SCOPE_IDS)
   if (trace === undefined) return pairs
   const { traceId, spanId, flags } = trace
   const ids = pairsOf(schema, { trace_id: traceId, span_id: spanId, trace_flags: formatFlags(flags) })

@@ -1,6 +1,7 @@
 import { optionError } from '../../config/errors.ts'
 import type { LevelName } from '../../config/levels.ts'
 import type { ErrorNames } from './errors.ts'
+import { type Guard, OPEN_GUARD } from './guard.ts'
 import type { Fields } from './said.ts'
 import { quoteKey } from './text.ts'
 import { isoTime } from './time.ts'
@@ -9,7 +10,7 @@ import { isoTime } from './time.ts'
 export type SchemaName = 'default' | 'ecs' | 'gcp' | 'datadog' | 'pino'
 
 /**
- * How a record's own keys are named and written on the way out. Sources: Elastic Common Schema 8 and the
+ * How a record's own keys are named and written on the way out, and what of a value may leave. Sources: Elastic Common Schema 8 and the
  * ecs-logging specification, Google Cloud's structured logging, Datadog's standard attributes, pino 10.
  */
 export interface Schema {
@@ -31,6 +32,8 @@ export interface Schema {
   readonly constant: Fields
   /** Another arrangement of the identity, where the schema has one. */
   identity(identity: Fields): Fields
+  /** What of names and values may leave. */
+  readonly guard: Guard
 }
 
 const NANOSECONDS = 1_000_000
@@ -53,6 +56,7 @@ const PLAIN: Omit<Schema, 'name' | 'time'> = {
   quoteKey,
   constant: {},
   identity: same,
+  guard: OPEN_GUARD,
 }
 
 const ECS_NAMES = {
@@ -195,6 +199,8 @@ export interface SchemaOptions {
   readonly keys?: Readonly<Record<string, string>> | undefined
   /** Google Cloud project, for gcp's trace names. */
   readonly project?: string | undefined
+  /** What of names and values may leave. @default all */
+  readonly guard?: Guard | undefined
 }
 
 /**
@@ -203,7 +209,8 @@ export interface SchemaOptions {
  * @throws TypeError ERR_SPOOR_OPTION where two keys would leave under one name
  */
 export function makeSchema(options: SchemaOptions = {}): Schema {
-  const base = preset(options.schema ?? 'default', options.project)
+  const { guard = OPEN_GUARD } = options
+  const base = { ...preset(options.schema ?? 'default', options.project), guard }
   const keys = Object.entries(options.keys ?? {})
   if (keys.length === 0) return base
   const names = new Map(base.names)

@@ -1,3 +1,4 @@
+import { hidesKey } from './guard.ts'
 import { isRenameTarget, outputName, type Schema } from './schema.ts'
 import { flat } from './text.ts'
 
@@ -6,7 +7,7 @@ import { flat } from './text.ts'
  * and the scope's. Shapes are shared: two prefixes with the same keys in the same order have the same shape.
  *
  * `keyText` answers, with one look-up, what to write for a call's key: `,"key":`, or '' where that name is taken
- * and the careful way has to find another.
+ * or its value hidden, and the careful way is needed.
  */
 export interface Shape {
   readonly schema: Schema
@@ -70,6 +71,7 @@ export function keyText(shape: Shape, key: string): string {
 function needsCare(shape: Shape, key: string): boolean {
   const { schema, taken } = shape
   if (key === 'err' || key === schema.errorKey || schema.convert.has(key)) return true
+  if (hidesKey(schema.guard, key)) return true
   const name = outputName(schema, key)
   return taken.has(name) || (name === key && isRenameTarget(schema, key))
 }
