@@ -193,6 +193,7 @@ function finderOf(steps: readonly Step[]): (segment: Segment) => Step | undefine
 }
 
 function idsOf(segment: Segment): string[] {
-  const inode = inodeKey(segment)
+  // A file system gives the inode of a removed file to the next one that is made.
+  const inode = `${inodeKey(segment)} ${segment.birth}`
   return segment.key === undefined ? [inode] : [inode, segment.key]
 }

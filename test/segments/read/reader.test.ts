@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
   appendFileSync,
+  existsSync,
   lchownSync,
   linkSync,
   mkdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -297,6 +299,29 @@ describe('a file', () => {
       write('app.log', numbered(7, 8))
     }
     expect(numbers).toEqual([1, 2, 5, 3, 6, 7])
+    expect(reader.stats().missing).toBe(1)
+  })
+
+  it('that was removed is missing also where the live file has got its inode', async () => {
+    const { path, at, write } = log()
+    for (let n = 1; n <= 3; n++) write(`app-2026-11-21.00${n}.log`, numbered(n, n + 1))
+    const reader = createReader({ path })
+    const numbers: number[] = []
+    for await (const batch of reader) {
+      numbers.push(...numbersOf([batch.text(0)]))
+      if (numbers.length > 1) continue
+      const { ino } = statSync(at('app-2026-11-21.002.log'))
+      unlinkSync(at('app-2026-11-21.002.log'))
+      // Not every file system gives an inode again at once: then this is a removal like any other.
+      for (let n = 0; n < 200; n++) {
+        write(`other.${n}`, numbered(4, 5))
+        if (statSync(at(`other.${n}`)).ino !== ino) continue
+        renameSync(at(`other.${n}`), path)
+        break
+      }
+      if (!existsSync(path)) write('app.log', numbered(4, 5))
+    }
+    expect(numbers).toEqual([1, 3, 4])
     expect(reader.stats().missing).toBe(1)
   })
 })
