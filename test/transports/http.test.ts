@@ -106,7 +106,8 @@ describe('the HTTP transport', () => {
   it('leaves out a record that is larger than the spool gives back, counted and told by a record in its place', async () => {
     const to = await sink()
     const http = httpTransport({ url: to.url, spoolDir: temporaryDirectory(), batch, thread: false })
-    const log = createLogger({ transports: [http], lifecycle: false })
+    const limits = { string: 10_000_000, record: 10_000_000 }
+    const log = createLogger({ transports: [http], lifecycle: false, limits })
     log.info('order placed', { n: 1 })
     log.error('too large', { n: 2, pad: 'x'.repeat(9_000_000) })
     log.info('order placed', { n: 3 })

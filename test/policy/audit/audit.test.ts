@@ -83,7 +83,7 @@ describe('a record', () => {
       { password: '[Redacted]', deep: { token: '[Redacted]' } },
     ],
     ['serializers', { serializers: { deep: () => 'serialised' } }, { deep: 'serialised' }],
-    ['a mixin', { mixin: () => ({ mixed: 1 }) }, { mixed: 1, password: 'p' }],
+    ['a mixin', { mixin: () => ({ mixed: 1 }) }, { mixed: 1, password: '[redacted]' }],
     ['formatters.log', { formatters: { log: (o) => ({ ...o, formatted: true }) } }, { formatted: true }],
     ['msgPrefix', { msgPrefix: 'shop: ' }, { msg: 'shop: act' }],
     ['a schema', { schema: 'ecs' }, { message: 'act', 'log.level': 'info' }],
