@@ -24,7 +24,12 @@ for (const major of majors) {
   console.log(`\n== Node ${version}`)
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run']
   // What is random is run in full on one version; what differs between versions is not random.
-  const { SPOOR_RUNS: _runs, SPOOR_RUNS_KILL: _kills, ...env } = { ...withNode(binary), SPOOR_TYPES: 'off' }
+  const {
+    SPOOR_RUNS: _runs,
+    SPOOR_RUNS_HOSTILE: _hostile,
+    SPOOR_RUNS_KILL: _kills,
+    ...env
+  } = { ...withNode(binary), SPOOR_TYPES: 'off' }
   const newest = major === majors.at(-1)
   if (values.quick && !newest) vitest.push(...LONG.flatMap((pattern) => ['--exclude', pattern]))
   const done = spawnSync(binary, vitest, { cwd: root, env, stdio: 'inherit' })

@@ -13,8 +13,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const { values } = parseArgs({ options: { full: { type: 'boolean', default: false } } })
 const seed = Number(process.env.SPOOR_SEED ?? Date.now() % 0x7fffffff)
 const limit = values.full ? 6 * 3600 : 15 * 60
-const env = { ...process.env, SPOOR_SEED: String(seed) }
-if (values.full) Object.assign(env, { SPOOR_RUNS: '5000', SPOOR_RUNS_KILL: '200', SPOOR_FULL: '1' })
+const env = { ...process.env, SPOOR_SEED: String(seed), SPOOR_RUNS_HOSTILE: '2000' }
+if (values.full)
+  Object.assign(env, {
+    SPOOR_RUNS: '5000',
+    SPOOR_RUNS_HOSTILE: '100000',
+    SPOOR_RUNS_KILL: '200',
+    SPOOR_FULL: '1',
+  })
 
 const signals = ['SIGINT', 'SIGTERM']
 const quick = values.full ? [] : ['--quick']

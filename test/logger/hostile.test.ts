@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest'
 import { createScope, runInScope, withContext } from '../../src/context/scope.ts'
 import type { SchemaName } from '../../src/logger/line/schema.ts'
 import type { Logger } from '../../src/logger/types.ts'
+import { HOSTILE_RUNS } from '../support/random.ts'
 import { parseStrict } from '../support/strict-json.ts'
 import { call, fields } from './hostile.ts'
 import { type Recorder, recorderOn, WAYS } from './memory.ts'
 
-const numRuns = Number(process.env.SPOOR_RUNS ?? 500)
+const numRuns = HOSTILE_RUNS
 const SCHEMAS: readonly SchemaName[] = ['default', 'ecs', 'gcp', 'datadog', 'pino']
 
 const TRACE = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), flags: 1, remote: true }

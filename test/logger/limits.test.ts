@@ -6,11 +6,12 @@ import type { SchemaName } from '../../src/logger/line/schema.ts'
 import type { Logger } from '../../src/logger/types.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
 import type { Transport } from '../../src/transports/transport.ts'
+import { HOSTILE_RUNS } from '../support/random.ts'
 import { parseStrict } from '../support/strict-json.ts'
 import { anything, call, fields, type Plan } from './hostile.ts'
 import { NOW, type Record_, recorder, recorderOn, WAYS } from './memory.ts'
 
-const numRuns = Number(process.env.SPOOR_RUNS ?? 300)
+const numRuns = HOSTILE_RUNS
 const SMALL = { string: 100, keys: 6, depth: 3, record: 1000 }
 const SCHEMAS: readonly SchemaName[] = ['default', 'ecs', 'datadog']
 

@@ -9,10 +9,11 @@ import { memoryTransport } from '../../src/transports/memory.ts'
 import { createPretty } from '../../src/transports/pretty.ts'
 import type { Transport } from '../../src/transports/transport.ts'
 import { SECRET_KEYS, spellings } from '../policy/redact/secret-keys.ts'
+import { HOSTILE_RUNS } from '../support/random.ts'
 import { parseStrict } from '../support/strict-json.ts'
 import { NOW, optionsOf, type Record_, recorder, recorderOn, subscribe, WAYS, type Way } from './memory.ts'
 
-const numRuns = Number(process.env.SPOOR_RUNS ?? 300)
+const numRuns = HOSTILE_RUNS
 
 /** What must not be found in anything that was written. */
 const CORE = 'Zq7Xw9Kp'

@@ -8,3 +8,9 @@ export function randomFrom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 }
+
+/**
+ * How often a property of hostile input is tried: 2,000 times in .ci/run, 100,000 in the full run; fewer where the
+ * tests alone are run.
+ */
+export const HOSTILE_RUNS = Number(process.env.SPOOR_RUNS_HOSTILE ?? process.env.SPOOR_RUNS ?? 500)
