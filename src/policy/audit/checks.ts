@@ -103,7 +103,7 @@ function unnamed(seq: number, last: Seen): Wrong {
 
 function missing(seq: number, before: number): Wrong {
   const between = seq - before === 2 ? `record ${before + 1} is` : `records ${before + 1} to ${seq - 1} are`
-  return { code: 'missing', message: `record ${seq} follows record ${before}: ${between} not there` }
+  return { code: 'missing', message: `record ${seq} follows record ${before}: ${between} not between them` }
 }
 
 function misplaced(message: string): Wrong {

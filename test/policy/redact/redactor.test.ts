@@ -5,7 +5,7 @@ import { makeRedactor, type RedactionRules } from '../../../src/policy/redact/re
 const numRuns = Number(process.env.SPOOR_RUNS ?? 500)
 
 function redactor(rules: Partial<RedactionRules> = {}) {
-  const none = { keys: [], except: [], values: [], hashIds: false, mode: 'mark', hashKey: undefined } as const
+  const none = { keys: [], except: [], values: [], hashIds: false, mode: 'on', hashKey: undefined } as const
   return makeRedactor({ ...none, ...rules })
 }
 
