@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { describeProblem, readEnvironment } from '../config/environment.ts'
 import { nearest } from '../config/nearest.ts'
@@ -121,6 +122,8 @@ function askedFor(values: Values, named: string | undefined, env: NodeJS.Process
   )
   if (found === undefined)
     throw usageError('no audit log is named, expected spoor verify <file>, or LOG_AUDIT_FILE or LOG_FILE.')
+  if (statSync(found.path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw usageError(`${found.path} is a directory, expected an audit log in it: spoor verify <file>.`)
   return { path: found.path, head: found.head, keys: keysOf(values, found, env) }
 }
 
