@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { describeProblem, readEnvironment } from '../config/environment.ts'
 import { nearest } from '../config/nearest.ts'
@@ -20,7 +21,8 @@ const UNVERIFIED = 2
 const HELP = `spoor verify [<file>] [options]
 
 Goes through an audit log, rotated and compressed files too, and names the first record that was changed, removed, put
-in, moved or cut off. Without <file> it is the one of LOG_AUDIT_FILE, or the one beside LOG_FILE.
+in, moved or cut off. <file> is the log's own name: rotated files are found by it. Without <file> it is the one of
+LOG_AUDIT_FILE, or the one beside LOG_FILE.
 
   --head <file>      the head file: shows what was cut off at the end (else LOG_AUDIT_HEAD)
   --key-file <file>  a file with the secret that records are hashed with; again for each secret that was used
@@ -121,6 +123,8 @@ function askedFor(values: Values, named: string | undefined, env: NodeJS.Process
   )
   if (found === undefined)
     throw usageError('no audit log is named, expected spoor verify <file>, or LOG_AUDIT_FILE or LOG_FILE.')
+  if (statSync(found.path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw usageError(`${found.path} is a directory, expected an audit log in it: spoor verify <file>.`)
   return { path: found.path, head: found.head, keys: keysOf(values, found, env) }
 }
 

@@ -75,7 +75,7 @@ export function oneOf<W extends string>(...words: readonly W[]): Kind<W> {
 export const redact = whole('on, hash, remove or off', (text) => {
   const word = text.toLowerCase()
   if (word === 'hash' || word === 'remove') return word
-  const on = word === 'mark' ? true : parseBoolean(word)
+  const on = parseBoolean(word)
   return on === undefined ? undefined : on ? 'on' : 'off'
 })
 

@@ -104,7 +104,7 @@ export interface Settings {
   sample: SampleRules | false
   /** What waits until a request has ended. @default false: nothing */
   buffer: BufferRules | false
-  /** Who may send ids. @default undefined: valid ids from everybody, headers that change levels from nobody */
+  /** Who may send ids. @default undefined: valid ids from everybody, x-log-debug from nobody */
   trust: Trust | undefined
   /** Whose requests carry our headers. @default undefined: 'own' once requestLogger is used, else 'off' */
   propagate: Propagation | undefined

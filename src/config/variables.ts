@@ -253,8 +253,8 @@ export const SETTING_VARIABLES: SettingVariables = {
     option: 'requestLogger({ trust })',
     kind: kinds.trust,
     fallback: undefined,
-    default: 'valid ids from everybody, headers that change levels from nobody',
-    doc: 'Who may send request ids and trace contexts; where every part is wrong, nobody may.',
+    default: 'valid ids from everybody, x-log-debug from nobody',
+    doc: 'Who may send request ids and trace contexts, and ask for all records of a request by x-log-debug; where every part is wrong, nobody may.',
   },
   propagate: {
     name: 'LOG_PROPAGATE',

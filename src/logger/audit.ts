@@ -15,6 +15,7 @@ import { type Pair, splitPairs, textOfPairs } from './line/pairs.ts'
 import { prefixHere, prefixIn } from './line/prefix.ts'
 import { NO_ERROR } from './line/said.ts'
 import { quote } from './line/text.ts'
+import { isError } from './line/value.ts'
 import { loggerPrefix } from './logger-prefix.ts'
 import { throughPino } from './through-pino.ts'
 import type { Fields } from './types.ts'
@@ -45,10 +46,11 @@ export async function closeAudit(pipeline: Pipeline): Promise<void> {
 
 /** @param root writes for a method that was taken off its logger */
 export function makeAudit(root: Core): AuditMethod {
-  const audit: AuditMethod = function audit(this: Core | undefined, action, fields) {
+  const audit: AuditMethod = function audit(this: Core | undefined, first, second) {
     const core = this?.[voiceSym] === undefined ? root : this
     const { pipeline } = core[voiceSym]
     try {
+      const { action, fields } = inOrder(first, second)
       pipeline.prepare?.()
       const place = places.get(pipeline)
       if (place?.settings === undefined) return refused(missing(place))
@@ -62,9 +64,14 @@ export function makeAudit(root: Core): AuditMethod {
   return audit
 }
 
+/** An error in the place of the fields, and pino's order, are what they are for info(): an audit record loses nothing. */
+function inOrder(first: unknown, second: unknown): { action: unknown; fields: Fields | undefined } {
+  if (typeof second === 'string' && typeof first === 'object' && first !== null) return inOrder(second, first)
+  return { action: first, fields: isError(second) ? { err: second } : (second as Fields | undefined) }
+}
+
 function textOf(core: Core, action: unknown): string {
-  const { msgPrefix } = core[voiceSym]
-  return `${msgPrefix ?? ''}${typeof action === 'string' ? action : quote(String(action))}`
+  return `${core[voiceSym].msgPrefix ?? ''}${String(action)}`
 }
 
 /** A promise that rejects, and ends no process where nobody listens. */

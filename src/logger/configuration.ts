@@ -112,7 +112,10 @@ function auditOf(
     return auditSettings(options.audit ?? {}, settings, options.env ?? process.env, now)
   } catch (thrown) {
     if (options.audit !== undefined) throw thrown
-    selfLog('audit.settings', `the audit log can't be set up: ${(thrown as Error).message}`)
+    selfLog(
+      'audit.settings',
+      `the audit log can't be set up: ${(thrown as Error).message.replace(/^spoor: /, '')}`,
+    )
     return undefined
   }
 }

@@ -23,7 +23,7 @@ export function guardOf({ redact, limits }: LoggerOptions, settings: Settings): 
 
 function redactorOf(redact: LoggerOptions['redact'], settings: Settings): Redactor | undefined {
   const { keys, except, values = [], ...given } = redactOptions(redact)
-  const wanted = given.mode ?? (settings.redact === 'on' || redact === true ? 'mark' : settings.redact)
+  const wanted = given.mode ?? (redact === true ? 'on' : settings.redact)
   if (wanted === 'off') return undefined
   const hashKey = given.hashKey ?? settings.redactKey
   const hashed = isHashKey(hashKey)
@@ -40,7 +40,7 @@ function redactorOf(redact: LoggerOptions['redact'], settings: Settings): Redact
     keys: keys ?? settings.redactKeys,
     except: except ?? settings.redactExcept,
     values,
-    mode: wanted === 'hash' && !hashed ? 'mark' : wanted,
+    mode: wanted === 'hash' && !hashed ? 'on' : wanted,
     hashKey: hashed ? hashKey : undefined,
     hashIds: hashed && ids === 'hash',
   })

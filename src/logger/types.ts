@@ -67,10 +67,11 @@ export interface Logger extends Omit<pino.Logger<never, boolean>, 'child' | Leve
    * chained to the records before it, and never sampled or limited.
    *
    * @param action what was done, such as 'role granted'
+   * @param fields an error in their place is the record's `err`
    * @returns resolves when the record is durable; rejects with ERR_SPOOR_AUDIT where that can't be had, which never
    *   becomes an unhandled rejection
    */
-  audit(action: string, fields?: { readonly [key: string]: unknown } & LogFields): Promise<void>
+  audit(action: string, fields?: ({ readonly [key: string]: unknown } & LogFields) | Error): Promise<void>
   /** Starts a timer; the function it returns writes the record. */
   startTimer(msg: string, options?: TimerOptions): EndTimer
   /** Runs `fn` and writes how long it took; a failure is logged as an error and thrown again, unchanged. */

@@ -28,6 +28,7 @@ export interface SecretOptions {
   readonly allow?: ((found: SecretFound) => boolean) | undefined
 }
 
+const NAMES: readonly string[] = ['secrets', 'forms', 'names', 'allow']
 const MIN_LENGTH = 4
 /** Shorter ones come about by chance where names and values are put together. */
 const MIN_SPREAD = 8
@@ -46,9 +47,10 @@ interface Place {
  * URL-encoded, base64 at any offset, hex, lists of bytes, UTF-16, with other separators, split over keys and values),
  * forms that only secrets have, and what stands under a secret's name.
  *
- * @throws TypeError for a planted value that is too short to be told from other text
+ * @throws TypeError for a planted value that is too short to be told from other text, and for an option that is none
  */
 export function findSecrets(source: RecordSource, options: SecretOptions = {}): SecretFound[] {
+  checkOptions(options)
   const needles = (options.secrets ?? []).map(checked)
   const found = itemsOf(source).flatMap((item, index) => [
     ...planted(item, index, needles),
@@ -57,6 +59,17 @@ export function findSecrets(source: RecordSource, options: SecretOptions = {}): 
   ])
   const { allow } = options
   return allow === undefined ? found : found.filter((each) => !allow(each))
+}
+
+/** A misspelt option would let everything pass without a word. */
+function checkOptions(options: SecretOptions): void {
+  for (const name of Object.keys(options)) {
+    if (NAMES.includes(name)) continue
+    throw new TypeError(`${name} is no option of a check for secrets, expected ${NAMES.join(', ')}.`)
+  }
+  const { secrets } = options
+  if (secrets === undefined || Array.isArray(secrets)) return
+  throw new TypeError(`secrets is ${typeof secrets}, expected a list of texts: secrets: [PASSWORD].`)
 }
 
 function checked(secret: string, nth: number): Needle {

@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createLogger } from '../../src/logger/create.ts'
@@ -99,12 +100,13 @@ describe('spoor verify', () => {
     ['a value that is missing', ['a', '--head'], /--head has no value/],
     ['a secret on the command line', ['a', '--key', KEY], /--key is not taken/],
     ['a variable that is not set', ['a', '--key-env', 'NOWHERE'], /names a variable that is not set/],
+    ['a directory', [tmpdir()], /is a directory, expected an audit log/],
     ['a key file that is not there', ['a', '--key-file', '/nowhere/key'], /can't be read/],
   ])('says what has to be written otherwise: 2: %s', async (_name, args, wanted) => {
     const { code, stdout, stderr } = await verify(args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toMatch(wanted)
-    expect(stderr).toMatch(/^spoor: .+\n$/)
+    expect(stderr).toMatch(/^spoor: (?!spoor: ).+\n$/)
     expect(stderr).not.toContain(KEY)
   })
 

@@ -46,6 +46,7 @@ const CALLS: readonly [string, unknown[], object][] = [
   ['two errors', ['failed', boom, boom], { msg: 'failed', err, args: [err] }],
   ['%s', ['a %s', 'b'], { msg: 'a b' }],
   ['%s of an object', ['a %s', { b: 1 }], { msg: 'a {"b":1}' }],
+  ['%s of a Date', ['at %s', new Date(0)], { msg: 'at 1970-01-01T00:00:00.000Z' }],
   ['%s of null and undefined', ['%s %s', null, undefined], { msg: 'null undefined' }],
   ['%s of a symbol', ['%s', Symbol('s')], { msg: 'Symbol(s)' }],
   ['%d', ['%d', '42.5'], { msg: '42.5' }],

@@ -149,7 +149,7 @@ const depth = fc.array(
 
 describe.each(WAYS)('a planted secret, on the way: %s', (way) => {
   it.each([
-    ['a mark', { mode: 'mark' as const }],
+    ['a mark', { mode: 'on' as const }],
     ['a hash', { mode: 'hash' as const, hashKey: 'a key for tests only' }],
     ['nothing', { mode: 'remove' as const }],
   ])('never appears, where it becomes %s', (_name, redact) => {

@@ -227,3 +227,10 @@ describe('expectNoSecrets', () => {
     )
   })
 })
+
+it.each([
+  ['a misspelt option', { secret: [SECRET] }, 'secret is no option of a check for secrets'],
+  ['a text in place of a list', { secrets: SECRET }, 'secrets is string, expected a list'],
+])('%s is an error, and no check that passes', (_name, options, message) => {
+  expect(() => expectNoSecrets([], options as object)).toThrow(message)
+})

@@ -103,6 +103,7 @@ describe('loggers', () => {
 
   it('audit', () => {
     expectTypeOf(logger.audit('x', { a: 1 })).toEqualTypeOf<Promise<void>>()
+    expectTypeOf(logger.audit('x', new Error('y'))).toEqualTypeOf<Promise<void>>()
     expectTypeOf(getLogger('db').child({}).audit('x')).toEqualTypeOf<Promise<void>>()
     // @ts-expect-error the action comes first
     logger.audit({ a: 1 }, 'x')

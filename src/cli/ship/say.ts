@@ -17,7 +17,7 @@ const STDERR = 2
 /** Writes past process.stderr, so that it arrives from a process that ends right after. */
 export function complain(message: string): void {
   try {
-    writeSync(STDERR, `spoor: ${visible(message)}\n`)
+    writeSync(STDERR, `spoor: ${visible(message.replace(/^spoor: /, ''))}\n`)
   } catch {
     // Nobody reads it.
   }

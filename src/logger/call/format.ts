@@ -67,10 +67,15 @@ function show(kind: string, value: unknown, stringify: Stringify): string {
     case 'f':
       return String(Number(value))
     case 's':
-      return typeof value === 'object' && value !== null ? (stringify(value) ?? '') : String(value)
+      return typeof value === 'object' && value !== null ? bare(stringify(value) ?? '') : String(value)
     default:
       if (typeof value === 'string') return `'${value}'`
       if (typeof value === 'function') return value.name || '<anonymous>'
       return stringify(value) ?? String(value)
   }
+}
+
+/** What an object gives as a text, a Date or a secret, stands in a message as any other text does. */
+function bare(json: string): string {
+  return json.startsWith('"') ? (JSON.parse(json) as string) : json
 }

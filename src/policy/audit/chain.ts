@@ -129,9 +129,12 @@ export function createChain(options: ChainOptions): Chain {
     if (head === undefined) return undefined
     const found = head.read()
     if (typeof found === 'string') {
-      if (found === 'invalid')
-        options.onSuspicion('the head file of the audit log is damaged, or was made with another key')
+      if (found === 'invalid') options.onSuspicion('the head file of the audit log is damaged')
       return found
+    }
+    if ('mac' in found) {
+      options.onSuspicion('the head file of the audit log was made with another key, or changed')
+      return `${found.seq}:${found.hash}:${found.mac}`
     }
     const { seq = 0, hash } = end.last ?? {}
     const isBeyond = found.seq > seq || (found.seq === seq && found.hash !== hash)
@@ -143,8 +146,8 @@ export function createChain(options: ChainOptions): Chain {
   }
 
   function numberAfter(end: End, headText: string | undefined): number {
-    // What was cut off is not to be covered by others of its numbers.
-    const inHead = Number(/^\d+(?=:)/.exec(headText ?? '')?.[0] ?? 0)
+    // What was cut off is not to be covered by others of its numbers; a number that anybody may have written counts nothing.
+    const inHead = Number(/^\d+(?=:[^:]+$)/.exec(headText ?? '')?.[0] ?? 0)
     return Math.max(end.last?.seq ?? 0, inHead) + 1
   }
 

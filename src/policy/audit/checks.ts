@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import type { Head } from './head.ts'
+import { type Head, isMadeWith } from './head.ts'
 import { expectedHash, isKeyed, type Sealed } from './link.ts'
 import type { AuditFaultCode } from './reading.ts'
 
@@ -77,7 +77,8 @@ export function checkPlace({ seq, prev, chain, head }: Sealed, known: Known): Wr
   const named = prev === undefined ? undefined : known.recent.get(prev)
   if (named === undefined) return unnamed(seq, last)
   // Where two wrote beside each other the last record has not the highest number; the head file may name that one.
-  const headed = seenHead(head, known)?.seq ?? 0
+  // By one of another key no writer goes.
+  const headed = partsOf(head ?? '').mac === undefined ? (seenHead(head, known)?.seq ?? 0) : 0
   if (seq !== Math.max(named.seq, headed) + 1) return missing(seq, named.seq)
   const own = chains.get(chain)
   // Who stood still for longer than his turn lasts wrote beside others, not before what he had written himself.
@@ -85,10 +86,15 @@ export function checkPlace({ seq, prev, chain, head }: Sealed, known: Known): Wr
   return misplaced(`record ${seq} was written before others that stand before it`)
 }
 
+function partsOf(head: string): { number: number; hash: string; mac: string | undefined } {
+  const [number = '', hash = '', mac] = head.split(':')
+  return { number: Number(number), hash, mac }
+}
+
 function seenHead(head: string | undefined, { recent }: Known): Seen | undefined {
-  const [number = '', hash = ''] = (head ?? '').split(':')
+  const { number, hash } = partsOf(head ?? '')
   const seen = recent.get(hash)
-  return seen?.seq === Number(number) ? seen : undefined
+  return seen?.seq === number ? seen : undefined
 }
 
 function unnamed(seq: number, last: Seen): Wrong {
@@ -103,7 +109,7 @@ function unnamed(seq: number, last: Seen): Wrong {
 
 function missing(seq: number, before: number): Wrong {
   const between = seq - before === 2 ? `record ${before + 1} is` : `records ${before + 1} to ${seq - 1} are`
-  return { code: 'missing', message: `record ${seq} follows record ${before}: ${between} not there` }
+  return { code: 'missing', message: `record ${seq} follows record ${before}: ${between} not between them` }
 }
 
 function misplaced(message: string): Wrong {
@@ -132,16 +138,32 @@ export function checkChain(
 }
 
 /** What the head file said when a writer began was there. */
-export function checkHeadThen({ seq, head }: Sealed, known: Known): Wrong | undefined {
+export function checkHeadThen(
+  { seq, head }: Sealed,
+  known: Known,
+  keys: readonly string[],
+): Wrong | undefined {
   if (head === undefined || head === 'none') return right
-  if (head === 'invalid')
-    return { code: 'head', message: `the head file was damaged when record ${seq} was written` }
-  const [number = ''] = head.split(':')
-  const isFarBack = known.recent.size >= KEPT && Number(number) <= seq - KEPT
-  const isRemoved = Number(number) < (known.first ?? seq)
+  const { number } = partsOf(head)
+  if (!isTrusted(head, known, keys)) {
+    const other = head === 'invalid' ? '' : ', or was made with a key that was not given'
+    return { code: 'head', message: `the head file was damaged when record ${seq} was written${other}` }
+  }
+  const isFarBack = known.recent.size >= KEPT && number <= seq - KEPT
+  const isRemoved = number < (known.first ?? seq)
   if (seenHead(head, known) !== undefined || isFarBack || isRemoved) return right
   const message = `the head file named record ${number} when record ${seq} was written, and that is not there`
   return { code: 'cut', message }
+}
+
+/** Its writer knew its key, or it is made with one that is given; before the first key there was none. */
+function isTrusted(head: string, { keyedSince }: Known, keys: readonly string[]): boolean {
+  if (head === 'invalid') return false
+  const { number, hash, mac } = partsOf(head)
+  return (
+    mac === undefined ||
+    isMadeWith({ seq: number, hash }, mac, keyedSince === undefined ? [undefined, ...keys] : keys)
+  )
 }
 
 /** What the head file says now is there. @param found whether its record was seen */

@@ -89,7 +89,7 @@ export function createExamination({ keys, head, headFile }: ExaminationOptions):
     blame(checkHash(record, made, known, keys.length > 0), at, seq)
     blame(checkPlace(record, known), at, seq)
     blame(checkChain(record, known), at, seq)
-    blame(checkHeadThen(record, known), at, seq)
+    blame(checkHeadThen(record, known, keys), at, seq)
     if (fault !== undefined) return
     tellOf(record, at)
     if (records === 0) begin(record, at)

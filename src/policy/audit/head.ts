@@ -22,10 +22,15 @@ const { O_CREAT, O_EXCL, O_WRONLY } = constants
 /** What the head file says: the last record that was durable. */
 export type Head = Pick<Sealed, 'seq' | 'hash'>
 
+/** One that was not made with the key at hand: who has the other can check it. */
+export interface ForeignHead extends Head {
+  readonly mac: string
+}
+
 /** The file that keeps the number and the hash of the last record. */
 export interface HeadFile {
   /** What stands there. @throws an errno error other than ENOENT */
-  read(): Head | 'none' | 'invalid'
+  read(): Head | ForeignHead | 'none' | 'invalid'
   /** Makes it say this, unless it says a later one, durably. @throws an errno error */
   write(head: Head): Promise<void>
   /** The same, blocking, for the process's end. */
@@ -45,7 +50,12 @@ export function createHeadFile(path: string, key: string | undefined, mode: numb
   }
 
   return {
-    read: () => readHead(path, key),
+    read() {
+      const said = parseHead(path)
+      return typeof said === 'object' && isMadeWith(said, said.mac, [key])
+        ? { seq: said.seq, hash: said.hash }
+        : said
+    },
     write: (head) =>
       inTurn(turn, async () => {
         if (!isThere(head)) await replace(path, textOf(head, key), mode)
@@ -59,6 +69,16 @@ export function createHeadFile(path: string, key: string | undefined, mode: numb
 
 /** Reads a head file. A wrong MAC, or any other text, is invalid. @throws an errno error other than ENOENT */
 export function readHead(path: string, ...keys: readonly (string | undefined)[]): Head | 'none' | 'invalid' {
+  const said = parseHead(path)
+  return typeof said === 'string' || isMadeWith(said, said.mac, keys) ? said : 'invalid'
+}
+
+/** Whether one of the keys (undefined: none) made it. */
+export function isMadeWith(head: Head, mac: string, keys: readonly (string | undefined)[]): boolean {
+  return keys.some((key) => macOf(head, key) === mac)
+}
+
+function parseHead(path: string): ForeignHead | 'none' | 'invalid' {
   let text: string
   try {
     text = readFileSync(path, 'latin1')
@@ -67,9 +87,8 @@ export function readHead(path: string, ...keys: readonly (string | undefined)[])
     throw error
   }
   const [, seq, hash, mac] = HEAD.exec(text) ?? []
-  if (seq === undefined || hash === undefined) return 'invalid'
-  const head = { seq: Number(seq), hash }
-  return keys.some((key) => macOf(head, key) === mac) ? head : 'invalid'
+  if (seq === undefined || hash === undefined || mac === undefined) return 'invalid'
+  return { seq: Number(seq), hash, mac }
 }
 
 // Another text than any record is, so that no record's hash is a head's.

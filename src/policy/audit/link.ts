@@ -19,8 +19,8 @@ export interface Link {
   /** The SHA-256 of the bytes between the record before it and its own line, where there were any: a torn line. */
   readonly torn: string | undefined
   /**
-   * In a chain's first record, and where it is not what is expected: what the head file said, `number:hash`, or that
-   * it was `none` or `invalid`.
+   * In a chain's first record, and where it is not what is expected: what the head file said, `number:hash`, with
+   * `:mac` behind it where that was made with another key, or that it was `none` or `invalid`.
    */
   readonly head: string | undefined
   /** The hash of the last record of a file that retention removes after this record. */
@@ -37,7 +37,7 @@ const HASH_MARK = ',"audit_hash":"'
 const LINK = new RegExp(
   `,"audit_seq":([1-9]\\d{0,15})(?:,"audit_prev":"(${HASH})")?` +
     `,"audit_chain":"([0-9a-f]{16})","audit_chain_seq":([1-9]\\d{0,15})(?:,"audit_chain_prev":"(${HASH})")?` +
-    `(?:,"audit_torn":"(${HASH})")?(?:,"audit_head":"([a-z0-9:-]{1,100})")?(?:,"audit_removed":"(${HASH})")?` +
+    `(?:,"audit_torn":"(${HASH})")?(?:,"audit_head":"([a-z0-9:-]{1,200})")?(?:,"audit_removed":"(${HASH})")?` +
     `${HASH_MARK}(${HASH})"\\}$`,
 )
 /** More than the longest link has. */

@@ -239,8 +239,10 @@ function lineAt(text: string, start: number, asked: Asked): Found | undefined {
 
 /** `password: hunter2` hides, `password: must be longer` is a sentence. */
 function guessedAt(text: string, start: number, asked: Asked): Found | undefined {
-  const run = matchAt(BARE, text, start).replace(/[)\]},.;:!?]+$/, '')
-  const likely = run.length >= 4 && /\d|\p{Ll}\p{Lu}|[^\p{L}'’]/u.test(run)
+  // Passwords end with a ! more often than sentences that show one.
+  const run = matchAt(BARE, text, start).replace(/[)\]},.;:]+$/, '')
+  const word = run.replace(/[)\]},.;:!?]+$/, '')
+  const likely = word.length >= 4 && /\d|\p{Ll}\p{Lu}|[^\p{L}'’]/u.test(word)
   return likely ? replaced(text, start, start + run.length, asked, (secret) => secret) : undefined
 }
 

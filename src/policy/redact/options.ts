@@ -10,8 +10,8 @@ export interface RedactOptions {
   readonly except?: readonly (string | RegExp)[] | undefined
   /** Patterns for what is a secret wherever it stands, in messages too. @default none besides spoor's own */
   readonly values?: readonly RegExp[] | undefined
-  /** 'mark' writes `[redacted]`, 'hash' a keyed hash, 'remove' leaves the field out, 'off' hides nothing. @default LOG_REDACT, else 'mark' */
-  readonly mode?: 'mark' | 'hash' | 'remove' | 'off' | undefined
+  /** 'on' writes `[redacted]`, 'hash' a keyed hash, 'remove' leaves the field out, 'off' hides nothing. @default LOG_REDACT, else 'on' */
+  readonly mode?: 'on' | 'hash' | 'remove' | 'off' | undefined
   /** The key of hashes, 16 characters or more. @default LOG_REDACT_KEY */
   readonly hashKey?: string | undefined
   /** Whether `user_id` and `session_id` are written or hashed. @default LOG_REDACT_IDS, else 'keep' */
@@ -28,7 +28,7 @@ export interface RedactOptions {
 export type Redact = boolean | readonly string[] | RedactOptions
 
 const NAMES = ['keys', 'except', 'values', 'mode', 'hashKey', 'ids', 'paths', 'censor', 'remove'] as const
-const MODES = ['mark', 'hash', 'remove', 'off']
+const MODES = ['on', 'hash', 'remove', 'off']
 const LEAST_HASH_KEY = 16
 
 /** The options in one form; false is mode 'off'. */

@@ -12,7 +12,7 @@ export const REDACTED = '[redacted]'
 /** How secrets are found and hidden. */
 export interface RedactionRules extends KeyRules {
   /** What becomes of a hidden value: a mark, a keyed hash, or nothing at all. */
-  readonly mode: 'mark' | 'hash' | 'remove'
+  readonly mode: 'on' | 'hash' | 'remove'
   /** The key of hashes; without one there are none. */
   readonly hashKey: string | undefined
   /** Patterns of one's own for what is a secret wherever it stands. */

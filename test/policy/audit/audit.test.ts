@@ -140,9 +140,23 @@ describe('a record', () => {
     }
     await logger.audit('act\n{"msg":"forged"}', hostile)
     await logger.audit(undefined as unknown as string)
-    expect(recordsOf(path)).toMatchObject([{ inner: 1, bad: '[Throws: no]' }, { msg: '"undefined"' }])
+    expect(recordsOf(path)).toMatchObject([{ inner: 1, bad: '[Throws: no]' }, { msg: 'undefined' }])
     expect(memory.records().map(({ msg }) => msg)).toEqual(['from a getter'])
     expect(await verify({ path })).toMatchObject({ ok: true, records: 2 })
+  })
+
+  it('loses nothing of an error in the place of the fields, nor of a call in pino’s order', async () => {
+    const { path } = place()
+    const audit = auditor({ path }).audit as (...given: unknown[]) => Promise<void>
+    await audit('refused', new Error('no right'))
+    await audit({ by: 'ann' }, 'role granted')
+    await audit(new Error('declined'), 'payment refused')
+    expect(recordsOf(path)).toMatchObject([
+      { msg: 'refused', err: { type: 'Error', message: 'no right' } },
+      { msg: 'role granted', by: 'ann' },
+      { msg: 'payment refused', err: { message: 'declined' } },
+    ])
+    expect(await verify({ path })).toMatchObject({ ok: true, records: 3 })
   })
 
   it('can be made by a method that was taken off its logger; a level of that name stays one', async () => {

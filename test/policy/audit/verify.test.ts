@@ -215,6 +215,40 @@ describe('a cut at the end', () => {
     expect((await verify({ path, head, key: KEY })).fault).toMatchObject({ code: 'head', seq: 4 })
   })
 
+  const NEW_KEY = 'another key of more than sixteen characters'
+
+  it.each([
+    ['a first', undefined, KEY, [KEY]],
+    ['a new', KEY, NEW_KEY, [NEW_KEY, KEY]],
+  ])(
+    'is not what %s key makes of a log, and is seen where that came with it',
+    async (_name, old, key, keys) => {
+      const { path, head } = place()
+      await write({ path, head, key: old }, 'a', 'b', 'c')
+      const end = readFileSync(path)
+      await write({ path, head, key }, 'd', 'e')
+      expect(await verify({ path, head, key: keys })).toMatchObject({ ok: true, records: 5 })
+
+      writeFileSync(path, end)
+      await write({ path, head, key: old }, 'd')
+      writeFileSync(path, end)
+      await write({ path, head, key }, 'f')
+      expect((await verify({ path, head, key: keys })).fault).toMatchObject({ code: 'cut', seq: 4 })
+    },
+  )
+
+  it('can not be hidden by a head that was made up before a new key came', async () => {
+    const { path, head } = place()
+    await write({ path, head, key: KEY }, 'a', 'b', 'c')
+    const all = readFileSync(path, 'utf8')
+    writeFileSync(path, all.slice(0, all.lastIndexOf('{"time"')))
+    edit(head, (text) =>
+      text.replace(/"seq":3,"hash":"[^"]*"/, `"seq":2,"hash":"${recordsOf(path)[1]?.audit_hash}"`),
+    )
+    await write({ path, head, key: NEW_KEY }, 'd')
+    expect((await verify({ path, head, key: [KEY, NEW_KEY] })).fault).toMatchObject({ code: 'head', seq: 3 })
+  })
+
   it('is not what a log is that has records the head file does not know yet', async () => {
     const { path, head } = place()
     await write({ path, head }, 'a')

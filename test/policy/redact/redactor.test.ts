@@ -5,7 +5,7 @@ import { makeRedactor, type RedactionRules } from '../../../src/policy/redact/re
 const numRuns = Number(process.env.SPOOR_RUNS ?? 500)
 
 function redactor(rules: Partial<RedactionRules> = {}) {
-  const none = { keys: [], except: [], values: [], hashIds: false, mode: 'mark', hashKey: undefined } as const
+  const none = { keys: [], except: [], values: [], hashIds: false, mode: 'on', hashKey: undefined } as const
   return makeRedactor({ ...none, ...rules })
 }
 
@@ -78,7 +78,9 @@ describe('what stands under a key, in a text', () => {
     ['authorization=Bearer abc.def', 'authorization=[redacted]'],
     ['Cookie: a=b; sid=xyz\r\nHost: y', 'Cookie: [redacted]\r\nHost: y'],
     ['theme=dark; connect.sid=s%3Aabc; x=1', 'theme=dark; connect.sid=[redacted]; x=1'],
-    ['password: hunter2!', 'password: [redacted]!'],
+    ['password: hunter2!', 'password: [redacted]'],
+    ['is it password: hunter2?).', 'is it password: [redacted]).'],
+    ['password: required!', 'password: required!'],
     ["/?password='a'b'&x=1", '/?password=[redacted]&x=1'],
     ['["Host","x","Cookie","sid=abc","A","b"]', '["Host","x","Cookie","[redacted]","A","b"]'],
     ["[ 'x-api-key', 'abc', 'b' ]", "[ 'x-api-key', '[redacted]', 'b' ]"],

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createFloods, type FloodSummary } from '../../src/policy/limit-summary.ts'
+import { createFloods, type FloodSummary } from '../../src/policy/rate-limit-summary.ts'
 
 let told: FloodSummary[]
 const floodsOf = (periodMs = 1000) =>
