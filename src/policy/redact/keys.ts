@@ -190,14 +190,6 @@ const NUMBERS: ReadonlySet<string> = new Set([
     'serial',
     'size',
     'byte',
-    'order',
-    'invoice',
-    'ticket',
-    'tracking',
-    'transaction',
-    'correlation',
-    'created',
-    'updated',
     'iban',
   ],
 ])
@@ -228,10 +220,14 @@ export function makeKeyRules({ keys, except, hashIds }: KeyRules): (key: string)
   }
 }
 
-/** `order_number` is as `order`; a mere `number` may stand in a `card`. */
+/** What has a number of its own; a mere `number` may stand in a `card`. */
+const NUMBERED: ReadonlySet<string> = new Set([
+  ...['order', 'invoice', 'ticket', 'tracking', 'transaction', 'reference', 'serial', 'phone', 'customer'],
+])
+
 function isNumber(words: readonly string[]): boolean {
   const last = singular(words.at(-1) ?? '')
-  return NUMBERS.has(last) || (/^(?:number|num|no|nr)$/.test(last) && NUMBERS.has(words.at(-2) ?? ''))
+  return NUMBERS.has(last) || (/^(?:number|num|no|nr)$/.test(last) && NUMBERED.has(words.at(-2) ?? ''))
 }
 
 const LISTED = /^\p{L}[\p{L}\p{N}_.-]{0,63}(?: [\p{L}\p{N}_.-]{1,64}){0,2}$/u
