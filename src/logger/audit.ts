@@ -9,6 +9,7 @@ import { strayScope } from './bound.ts'
 import { sourceOf } from './call/source.ts'
 import { type Core, type Pipeline, type Sink, scopeSym, serializersOf, voiceSym } from './core.ts'
 import { endCuts, startCuts } from './line/cuts.ts'
+import { fitted } from './line/fit.ts'
 import { headAt, headFor, messageText } from './line/head.ts'
 import { sourceField, writeLine } from './line/line.ts'
 import { type Pair, splitPairs, textOfPairs } from './line/pairs.ts'
@@ -56,7 +57,8 @@ export function makeAudit(root: Core): AuditMethod {
       if (place?.settings === undefined) return refused(missing(place))
       place.log ??= openLog(core, place.settings)
       const source = INFO >= pipeline.sourceFrom ? sourceOf(audit, core[voiceSym].callerSkip) : ''
-      return place.log.append(apart(wholeLine(core, textOf(core, action), fields, source)))
+      const line = apart(wholeLine(core, textOf(core, action), fields, source))
+      return place.log.append(fitted(line, roomFor(pipeline.schema.guard.limits.record)))
     } catch (thrown) {
       return failed(thrown)
     }
@@ -72,6 +74,14 @@ function inOrder(first: unknown, second: unknown): { action: unknown; fields: Fi
 
 function textOf(core: Core, action: unknown): string {
   return `${core[voiceSym].msgPrefix ?? ''}${String(action)}`
+}
+
+/** Bytes of a record's line that its place in the log takes: seven hashes and numbers. */
+const LINK_ROOM = 640
+
+/** What is left for the rest of it; of a small limit half, because a record says what was done before how it is proved. */
+function roomFor(limit: number): number {
+  return Math.max(limit - LINK_ROOM, Math.floor(limit / 2))
 }
 
 /** A promise that rejects, and ends no process where nobody listens. */

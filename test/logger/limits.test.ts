@@ -267,3 +267,28 @@ describe('limits', () => {
     expect(log.only()).toMatchObject(fields)
   })
 })
+
+it('half a secret at the end of what is searched does not come into sight where what stands before it is hidden', () => {
+  const { logger, records } = recorder({})
+  // The text is searched up to 32,768 characters; the password begins before and ends behind that.
+  const before = `password=${'y'.repeat(20_000)} `
+  const text = `${before}${'z '.repeat((32_768 - before.length - 80) / 2)}https://bob:${'Pw1'.repeat(40)}@host ${'q'.repeat(5000)}`
+  logger.info({ text }, text)
+  const [record] = records()
+  for (const shown of [record?.msg, record?.text]) {
+    expect(shown).toMatch(/^password=\[redacted\] z/)
+    expect(shown).toMatch(/…\[\+\d+ chars\]$/)
+    expect(shown).not.toContain('Pw1')
+  }
+})
+
+it('how many tokens there are is told, a token is not', () => {
+  const { logger, records } = recorder({})
+  logger.info({ tokens: 512, usage: { cookies: 3 }, token: 512, card_numbers: 4111111111111111 }, 'm')
+  expect(records()[0]).toMatchObject({
+    tokens: 512,
+    usage: { cookies: 3 },
+    token: '[redacted]',
+    card_numbers: '[redacted]',
+  })
+})

@@ -1,4 +1,5 @@
 import { cutText, DEFAULT_LIMITS, type Limits } from '../../policy/limits.ts'
+import { isCount } from '../../policy/redact/keys.ts'
 import { type Redactor, SHORTEST } from '../../policy/redact/redactor.ts'
 import { noteCut } from './cuts.ts'
 import { flat, quoteKey } from './text.ts'
@@ -48,6 +49,8 @@ export function guarded(guard: Guard, text: string, key: string): string {
 
 /** So far beyond the cut a text is searched, because a secret may begin before it and be recognised behind it. */
 const BEYOND = 16 * 1024
+/** So much of its end is not shown, however short the rest has become: half a secret would not be recognised. */
+const UNSHOWN = 4096
 
 function shortened({ redactor, limits }: Guard, text: string, key: string): string {
   noteCut()
@@ -55,10 +58,13 @@ function shortened({ redactor, limits }: Guard, text: string, key: string): stri
   const searched = text.slice(0, limits.string + BEYOND)
   const rest = text.length - searched.length
   const clean = redactor.clean(searched, key)
-  return cutText(rest === 0 ? clean : `${clean}…[+${rest} chars]`, limits.string)
+  if (rest === 0) return cutText(clean, limits.string)
+  const shown = Math.min(limits.string, Math.max(0, clean.length - UNSHOWN))
+  return cutText(`${clean}…[+${rest} chars]`, shown)
 }
 
-/** True for what hides nothing, whatever its key: a password that is `null`, `true` or empty. */
-export function isTelling(value: unknown): boolean {
+/** True for what hides nothing, whatever its key: a password that is `null`, `true` or empty, how many tokens there are. */
+export function isTelling(value: unknown, key: string): boolean {
+  if (typeof value === 'number') return isCount(key, String(value))
   return value === undefined || value === null || typeof value === 'boolean' || value === ''
 }

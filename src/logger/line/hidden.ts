@@ -22,14 +22,14 @@ function wholeText(value: unknown, walk: Walk, key: string): string {
 
 /** A member under a key that hides; `null`, `true`, `false` and empty texts hide nothing. */
 export function writeHiddenMember(value: unknown, walk: Walk, key: string): string | undefined {
-  if (isTelling(value) || typeof value === 'function') return walk.write(value, walk, key)
+  if (isTelling(value, key) || typeof value === 'function') return walk.write(value, walk, key)
   const shown = hiddenText(value, walk, key)
   return shown === undefined ? undefined : quote(shown)
 }
 
 /** The same in a list, whose elements keep their places. */
 export function writeHidden(value: unknown, walk: Walk, key: string): string | undefined {
-  if (isTelling(value) || typeof value === 'function') return walk.write(value, walk, key)
+  if (isTelling(value, key) || typeof value === 'function') return walk.write(value, walk, key)
   return quote(hiddenText(value, walk, key) ?? REDACTED)
 }
 

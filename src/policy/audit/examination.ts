@@ -110,6 +110,8 @@ export function createExamination({ keys, head, headFile }: ExaminationOptions):
     if (found === undefined) {
       const message = `record ${seq} tells of a torn line before it, which is not there`
       if (torn !== undefined) blame({ code: 'missing', message }, at, seq)
+    } else if (found.sealed) {
+      blame({ code: 'changed', message: 'the line is what is left of a record' }, found.at, undefined)
     } else if (torn !== undefined && found.is(torn)) {
       note(found.at, 'a line was torn by a crash or a full disk; it was never acknowledged as a record')
     } else {

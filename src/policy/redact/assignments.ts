@@ -1,9 +1,11 @@
 import { type Asked, type Found, isOwnMark, ownMarkAt } from './found.ts'
+import { isCount } from './keys.ts'
 import { backslashesBefore, decoded, endOfBracketed, endOfQuoted, unescapeKey } from './quoted.ts'
-import { userinfoAt } from './urls.ts'
-import { wordsOf } from './words.ts'
+import { bareUserinfoAt, userinfoAt } from './urls.ts'
+import { withoutEnd, wordsOf } from './words.ts'
 
 const MAX_KEY = 128
+const MAX_BLANKS = 128
 
 /** A key in a text, and how it stands there. */
 export interface Key {
@@ -20,17 +22,14 @@ export interface Key {
 export function hideAssignments(text: string, asked: Asked): string {
   let shown = ''
   let from = 0
-  let encodedTo = 0
+  let host = 0
   let equals = text.indexOf('=')
   let colon = text.indexOf(':')
   while (equals !== -1 || colon !== -1) {
     const at = colon === -1 || (equals !== -1 && equals < colon) ? equals : colon
-    let found = at === equals ? byEquals(text, at, asked) : byColon(text, at, asked)
-    if (found === undefined && at === equals && at >= encodedTo) {
-      const encoded = encodedAt(text, at + 1, asked)
-      encodedTo = encoded?.to ?? 0
-      if (encoded?.shown !== undefined) found = encoded as Found
-    }
+    // Looked for once, not from each sign.
+    if (host !== -1 && host < at) host = text.indexOf('@', at)
+    const found = at === equals ? byEquals(text, at, asked) : byColon(text, at, host, from, asked)
     if (found !== undefined) {
       shown += text.slice(from, found.from) + found.shown
       from = found.to
@@ -64,11 +63,15 @@ function literallyQuoted(text: string, start: number, asked: Asked): Found | und
   return replaced(text, start, start + run.length, asked, decoded)
 }
 
-function byColon(text: string, at: number, asked: Asked): Found | undefined {
+/** @param host where the next `@` stands, or -1 */
+function byColon(text: string, at: number, host: number, from: number, asked: Asked): Found | undefined {
   const next = text.charCodeAt(at + 1)
   if (next === 47 || next === 92) {
-    const userinfo = userinfoAt(text, at, asked)
+    const userinfo = host === -1 ? undefined : userinfoAt(text, at, asked)
     if (userinfo !== undefined || next === 47) return userinfo
+  } else if (host !== -1) {
+    const userinfo = bareUserinfoAt(text, at, from, asked)
+    if (userinfo !== undefined) return userinfo
   }
   if (isPlace(text, at)) return undefined
   const key = keyBefore(text, at)
@@ -89,16 +92,17 @@ function isPlace(text: string, at: number): boolean {
   )
 }
 
-function keyBefore(text: string, sign: number): Key | undefined {
+export function keyBefore(text: string, sign: number): Key | undefined {
   let end = sign
-  while (end > 0 && sign - end < 8 && isBlank(text.charCodeAt(end - 1))) end--
+  while (end > 0 && sign - end < MAX_BLANKS && isBlank(text.charCodeAt(end - 1))) end--
   const last = text.charCodeAt(end - 1)
   if (last === 34 || last === 39) return quotedKey(text, end - 1)
   let start = end
   let letters = 0
   while (start > 0 && end - start < MAX_KEY) {
     const code = text.charCodeAt(start - 1)
-    if (isLetter(code)) letters++
+    // A letter may be percent-encoded.
+    if (isLetter(code) || code === 37) letters++
     else if (!isBetweenLetters(code)) break
     start--
   }
@@ -124,7 +128,7 @@ function isBlank(code: number): boolean {
 
 function skipBlanks(text: string, from: number): number {
   let at = from
-  while (at - from < 64 && isBlank(text.charCodeAt(at))) at++
+  while (at - from < MAX_BLANKS && isBlank(text.charCodeAt(at))) at++
   return at
 }
 
@@ -161,7 +165,10 @@ export function valueAt(text: string, start: number, key: Key, asked: Asked): Fo
     const goesOn = /[^\s,;&)\]}"'\\!?.:]/.test(text.charAt(at + mark))
     return goesOn ? undefined : { from: at, to: at + mark, shown: text.slice(at, at + mark) }
   }
-  const to = endOfBracketed(text, at)
+  const end = endOfBracketed(text, at)
+  // In a query a bracket is a character like any other: `token={a}b&x=1`.
+  const goesOn = key.quote === '' ? withoutEnd(matchAt(BARE, text, end), ')]},.;') : ''
+  const to = end + goesOn.length
   return { from: at, to, shown: key.quote + asked.replace(text.slice(at, to)) + key.quote }
 }
 
@@ -186,42 +193,26 @@ function replaced(
 }
 
 /** A number in JSON; true, false and null say nothing. */
-function literalAt(text: string, start: number, { quote }: Key, asked: Asked): Found | undefined {
+function literalAt(text: string, start: number, { name, quote }: Key, asked: Asked): Found | undefined {
   const secret = matchAt(/[^\s,}\]]+/y, text, start)
-  if (secret === '' || /^(?:true|false|null)$/.test(secret)) return undefined
+  if (secret === '' || SAYS_NOTHING.test(secret) || isCount(name, secret)) return undefined
   return { from: start, to: start + secret.length, shown: quote + asked.replace(secret) + quote }
 }
 
 // A comma or semicolon ends a value where another key, a blank or nothing follows.
-const BARE = /(?:(?![,;](?:\s|$|[\w.%[\]-]+\s*[=:]))(?!'(?:[\s,;)\]}]|$))(?!\\+["'nrt])[^\s&"`<>])+/y
+// A run of backslashes is taken in one step: looked at from each of them, a long one costs the square of its length.
+const BARE =
+  /(?:(?![,;](?:\s|$|[\w.%[\]-]+\s*[=:]))(?!'(?:[\s,;)\]}]|$))(?!\\+["'nrt])(?:\\+|[^\s&"`<>\\]))+/y
 const SCHEME = /(?:bearer|basic|digest|token|negotiate|apikey)[ \t]+(?=\S)/iy
+
+/** No value, or one that stands elsewhere: `password = $1` and `= ?` are SQL, `***` was hidden by others. */
+const SAYS_NOTHING = /^(?:true|false|null|undefined|\?|\$\d{1,3}|\*+)$/
 
 function bareAt(text: string, start: number, key: Key, asked: Asked): Found | undefined {
   if (isHeader(key.name) && matchAt(SCHEME, text, start) !== '') return lineAt(text, start, asked)
-  const run = matchAt(BARE, text, start).replace(/[)\]},.;]+$/, '')
+  const run = withoutEnd(matchAt(BARE, text, start), ')]},.;')
+  if (SAYS_NOTHING.test(run) || isCount(key.name, run)) return undefined
   return replaced(text, start, start + run.length, asked, decoded)
-}
-
-// Bounded, as is what is looked at twice: `a=a=a=…` must not be read to its end from each sign.
-const ENCODED = /[^\s&"'`<>]{1,4096}/y
-
-interface Encoded extends Omit<Found, 'shown'> {
-  /** Undefined where nothing in it is hidden. */
-  readonly shown: string | undefined
-}
-
-/** A URL in a URL's query has its own keys, percent-encoded. */
-function encodedAt(text: string, start: number, asked: Asked): Encoded | undefined {
-  if (text.indexOf('%3', start) === -1) return undefined
-  const run = matchAt(ENCODED, text, start)
-  if (run === '') return undefined
-  const plain = /%3[ad]/i.test(run) ? decoded(run) : run
-  const clean = plain === run ? plain : hideAssignments(plain, asked)
-  return {
-    from: start,
-    to: start + run.length,
-    shown: clean === plain ? undefined : encodeURIComponent(clean),
-  }
 }
 
 const HEADERS = new Set(['authorization', 'cookie', 'setcookie'])
@@ -231,17 +222,20 @@ function isHeader(key: string): boolean {
   return HEADERS.has(words.at(-1) ?? '') || HEADERS.has(words.slice(-2).join(''))
 }
 
+// A quote ends it, but not one behind `=`: `Digest username="bob", response="…"`, `a="b"; c=d`.
+const LINE = /(?:=(\\*)"[^"'\\\r\n]*\1"|[^\r\n"'\\])*/y
+
 /** What a header says, to the end of its line. */
 function lineAt(text: string, start: number, asked: Asked): Found | undefined {
-  const line = matchAt(/[^\r\n"'\\]*/y, text, start).trimEnd()
+  const line = matchAt(LINE, text, start).trimEnd()
   return replaced(text, start, start + line.length, asked, (secret) => secret)
 }
 
 /** `password: hunter2` hides, `password: must be longer` is a sentence. */
 function guessedAt(text: string, start: number, asked: Asked): Found | undefined {
   // Passwords end with a ! more often than sentences that show one.
-  const run = matchAt(BARE, text, start).replace(/[)\]},.;:]+$/, '')
-  const word = run.replace(/[)\]},.;:!?]+$/, '')
+  const run = withoutEnd(matchAt(BARE, text, start), ')]},.;:')
+  const word = withoutEnd(run, ')]},.;:!?')
   const likely = word.length >= 4 && /\d|\p{Ll}\p{Lu}|[^\p{L}'’]/u.test(word)
   return likely ? replaced(text, start, start + run.length, asked, (secret) => secret) : undefined
 }

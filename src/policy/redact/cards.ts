@@ -1,3 +1,4 @@
+import { keyBefore } from './assignments.ts'
 import type { Asked } from './found.ts'
 
 // Digits written together or in a card's groups, with no letter or digit beside them, nor one behind a hyphen,
@@ -19,11 +20,18 @@ const NETWORKS: readonly (readonly [RegExp, readonly number[]])[] = [
 ]
 
 /** Hides numbers of payment cards: a network's prefix and length, and a right check digit. */
-export function hideCards(text: string, { replace }: Asked): string {
-  return text.replace(CANDIDATE, (written) => {
+export function hideCards(text: string, { replace, names }: Asked): string {
+  return text.replace(CANDIDATE, (written, _blank, _other, at: number) => {
     const digits = written.replace(/\D/g, '')
-    return isCard(digits) ? replace(digits) : written
+    return isCard(digits) && !names(keyOf(text, at)) ? replace(digits) : written
   })
+}
+
+/** What the text says that the number is: `order_id=…`, `"orderId":"…"`; '' where it does not. */
+function keyOf(text: string, at: number): string {
+  let sign = at - 1
+  while (at - sign < 16 && /[\s"'\\]/.test(text.charAt(sign))) sign--
+  return /[:=]/.test(text.charAt(sign)) ? (keyBefore(text, sign)?.name ?? '') : ''
 }
 
 function isCard(digits: string): boolean {

@@ -1,4 +1,5 @@
 import { type Asked, isOwnMark } from './found.ts'
+import { withoutEnd } from './words.ts'
 
 /** Secrets whose form names them; sources: the issuers' own pages on token formats and secret scanning. */
 const FORMS = [
@@ -27,7 +28,7 @@ const FORMS = [
   'xapp-\\d-[\\w-]{10,}',
   '[rs]k_(?:live|test)_\\w{10,}',
   'whsec_[\\w+/=]{16,}',
-  'sk-[\\w-]{20,}',
+  'sk-(?=[\\w-]{0,64}[A-Z0-9])[\\w-]{20,}',
   'SG\\.[\\w-]{16,}\\.[\\w-]{16,}',
   'SK[a-f0-9]{32}',
   'shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}',
@@ -130,7 +131,7 @@ export function hideTokens(text: string, { replace }: Asked): string {
     for (; end < length; end++) {
       const code = text.charCodeAt(end)
       const kind = code < 128 ? (KINDS[code] as number) : 0
-      if (open && STARTS[(code << 7) | text.charCodeAt(end + 1)] === 1) {
+      if (STARTS[(code << 7) | text.charCodeAt(end + 1)] === 1 && (open || opens(text, end))) {
         const secret = tokenAt(text, end)
         if (secret !== '') {
           shown += text.slice(from, end) + replace(secret)
@@ -145,6 +146,14 @@ export function hideTokens(text: string, { replace }: Asked): string {
   }
   if (text.includes(':AA')) return hideBots(shown + text.slice(from), replace)
   return from === 0 ? text : shown + text.slice(from)
+}
+
+/** What a token may stand behind though it is a letter or digit: `\\n`, `\\u000a`, `%22`. A key in PEM has its own sign. */
+const ESCAPE = /\\[nrtbf]$|\\u[0-9a-fA-F]{4}$|%[0-9a-fA-F]{2}$/
+const LONGEST_ESCAPE = 6
+
+function opens(text: string, at: number): boolean {
+  return text.charCodeAt(at) === 45 /* - */ || ESCAPE.test(text.slice(Math.max(0, at - LONGEST_ESCAPE), at))
 }
 
 function tokenAt(text: string, at: number): string {
@@ -169,16 +178,21 @@ function hideBots(text: string, replace: Asked['replace']): string {
 
 const CREDENTIALS = /\b(bearer|basic)(\s+)([\w.~+/=-]+)/gi
 
+/** What a server asks for, in WWW-Authenticate: `Bearer realm="api"` (RFC 6750, 3). */
+const CHALLENGE =
+  /^(?:realm|scope|error|error_description|error_uri|charset|resource_metadata|authorization_uri)=/i
+
 /** Hides the credentials of HTTP's schemes (RFC 6750, RFC 7617); "bearer authentication" is none. */
 export function hideSchemes(text: string, { replace }: Asked): string {
   return text.replace(CREDENTIALS, (all, scheme: string, blank: string, secret: string) => {
-    const sentence = secret.replace(/\.+$/, '')
+    const sentence = withoutEnd(secret, '.')
     if (isOwnMark(sentence) || !isCredential(scheme, sentence, all.length === text.length)) return all
     return scheme + blank + replace(sentence) + secret.slice(sentence.length)
   })
 }
 
 function isCredential(scheme: string, secret: string, alone: boolean): boolean {
+  if (CHALLENGE.test(secret)) return false
   if (scheme.toLowerCase() === 'basic') {
     return secret.length >= 4 && Buffer.from(secret, 'base64').toString('latin1').includes(':')
   }

@@ -2,6 +2,8 @@
 export interface Asked {
   /** True where what stands under that key is hidden. */
   hides(key: string): boolean
+  /** True where that key names an id or a time: a long number under it is no card. */
+  names(key: string): boolean
   /** What stands in the place of a secret inside a text. */
   replace(secret: string): string
 }

@@ -190,6 +190,7 @@ const NUMBERS: ReadonlySet<string> = new Set([
     'serial',
     'size',
     'byte',
+    'iban',
   ],
 ])
 
@@ -215,9 +216,18 @@ export function makeKeyRules({ keys, except, hashIds }: KeyRules): (key: string)
     if (excepted.has(whole) || exceptedPatterns.some((pattern) => matches(pattern, key))) return 'open'
     if (hashIds && (whole === 'userid' || whole === 'sessionid')) return 'id'
     if (hides(words, added) || addedPatterns.some((pattern) => matches(pattern, key))) return 'secret'
-    const last = words.at(-1)
-    return last !== undefined && NUMBERS.has(singular(last)) ? 'number' : 'open'
+    return isNumber(words) ? 'number' : 'open'
   }
+}
+
+/** What has a number of its own; a mere `number` may stand in a `card`. */
+const NUMBERED: ReadonlySet<string> = new Set([
+  ...['order', 'invoice', 'ticket', 'tracking', 'transaction', 'reference', 'serial', 'phone', 'customer'],
+])
+
+function isNumber(words: readonly string[]): boolean {
+  const last = singular(words.at(-1) ?? '')
+  return NUMBERS.has(last) || (/^(?:number|num|no|nr)$/.test(last) && NUMBERED.has(words.at(-2) ?? ''))
 }
 
 const LISTED = /^\p{L}[\p{L}\p{N}_.-]{0,63}(?: [\p{L}\p{N}_.-]{1,64}){0,2}$/u
@@ -261,6 +271,14 @@ function hides(all: readonly string[], added: ReadonlySet<string>): boolean {
     if (endsSecret(words, added)) return true
   }
   return false
+}
+
+const COUNTED = /(?:token|cookie|secret|password|credential)s$/i
+const MOST_COUNTED = 9
+
+/** True for how many there are of them: `tokens: 512` is no token, `card_numbers: 4111…` is one. */
+export function isCount(key: string, value: string): boolean {
+  return value.length <= MOST_COUNTED && /^\d+$/.test(value) && COUNTED.test(key)
 }
 
 function isFollowing(word: string): boolean {

@@ -2,6 +2,7 @@ import { builtin } from '../../config/builtin.ts'
 import { hideAssignments } from './assignments.ts'
 import { hideCards } from './cards.ts'
 import { hideSchemes, hideTokens } from './credentials.ts'
+import { hideEncoded } from './encoded.ts'
 import { type Asked, isOwnMark } from './found.ts'
 import { type KeyRules, makeKeyRules, nameOf, type Verdict } from './keys.ts'
 import { hidePairs } from './pairs.ts'
@@ -76,6 +77,7 @@ export function makeRedactor(rules: RedactionRules): Redactor {
 
   const asked: Asked = {
     hides,
+    names: (key) => verdictOn(key) === 'number',
     replace: (secret) => (rules.mode === 'hash' && hash !== undefined ? hash(secret) : REDACTED),
   }
 
@@ -87,7 +89,7 @@ export function makeRedactor(rules: RedactionRules): Redactor {
   }
 
   function searched(text: string, key: string): string {
-    let shown = text
+    let shown = hideEncoded(text, (plain) => hideAssignments(plain, asked))
     if (shown.includes('=') || shown.includes(':')) shown = hideAssignments(shown, asked)
     shown = hidePairs(shown, asked)
     if (SUSPECT.test(shown)) {

@@ -10,7 +10,6 @@ const PORT = /^\d*$/
  * `token@host`. Passwords with a slash are found too, where what stands before it is no port.
  */
 export function userinfoAt(text: string, at: number, asked: Asked): Found | undefined {
-  if (text.indexOf('@', at) === -1) return undefined
   AUTHORITY.lastIndex = at
   const slashes = AUTHORITY.exec(text)
   if (slashes === null) return undefined
@@ -35,4 +34,22 @@ function endOfUserinfo(run: string): number {
   const colon = authority.indexOf(':')
   if (colon === -1 || PORT.test(authority.slice(colon + 1))) return -1
   return run.lastIndexOf('@')
+}
+
+// A host with a port or a path behind it, or slashes before the user, tell `user:password@host` from an address of mail.
+const BARE =
+  /[^\s"'`<>@/\\:?#[\]{}(),;=&]{2,256}@(?=[\d.]*[A-Za-z]|(?:\d{1,3}\.){3})[\w.-]{1,253}(?::\d{2,5}(?!\w)|\/)/y
+const NO_USER = /^(?:mailto|sips?|xmpp|acct|npm|workspace|git|\d*)$/i
+const MAX_USER = 64
+
+/** The password of `user:password@host:port` that has no scheme; `at` is the colon. */
+export function bareUserinfoAt(text: string, at: number, from: number, asked: Asked): Found | undefined {
+  BARE.lastIndex = at + 1
+  const authority = BARE.exec(text)?.[0]
+  if (authority === undefined) return undefined
+  let user = at
+  while (user > from && at - user < MAX_USER && /[\w.%+-]/.test(text[user - 1] as string)) user--
+  if (NO_USER.test(text.slice(user, at))) return undefined
+  const secret = authority.slice(0, authority.indexOf('@'))
+  return { from: at + 1, to: at + 1 + secret.length, shown: asked.replace(secret) }
 }

@@ -13,3 +13,10 @@ export function wordsOf(key: string): string[] {
 export function singular(word: string): string {
   return word.length > 2 && word.endsWith('s') && !word.endsWith('ss') ? word.slice(0, -1) : word
 }
+
+/** Without these characters at its end. A pattern such as `/[.]+$/` tries from each of a long run of them. */
+export function withoutEnd(text: string, characters: string): string {
+  let end = text.length
+  while (end > 0 && characters.includes(text[end - 1] as string)) end--
+  return text.slice(0, end)
+}

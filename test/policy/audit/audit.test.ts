@@ -76,6 +76,25 @@ describe('a record', () => {
     expect(recordsOf(path)[0]).toMatchObject({ request_id: 'mine' })
   })
 
+  it.each([{}, { mixin: () => ({}) }, { schema: 'ecs' as const }])(
+    'stays within the limit of a line with all that proves it: %j',
+    async (options) => {
+      const { path } = place()
+      for (const run of [1, 2]) {
+        const logger = auditor({ path, key: KEY }, { limits: { string: 1_000_000 }, ...options })
+        await logger.audit('many', { run, a: 'x'.repeat(200_000), b: '\u202e'.repeat(20_000) })
+        await shutdown(logger)
+      }
+      const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+      expect(lines).toHaveLength(2)
+      for (const line of lines) {
+        expect(Buffer.byteLength(line)).toBeLessThan(64_000)
+        expect(JSON.parse(line)).toMatchObject({ truncated: true })
+      }
+      expect(await verify({ path, key: KEY })).toMatchObject({ ok: true, records: 2 })
+    },
+  )
+
   it.each<[string, Parameters<typeof auditor>[1], Record<string, unknown>]>([
     [
       'redact',

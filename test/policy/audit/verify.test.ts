@@ -48,6 +48,17 @@ describe('a fault', () => {
     })
   })
 
+  it.each<[string, (text: string) => string]>([
+    ['line ends of another system', (text) => text.replaceAll('\n', '\r\n')],
+    ['a byte order mark', (text) => text.replace(/(?=\{[^\n]*\n$)/, '\ufeff')],
+  ])('is not taken for a torn line by who writes on: %s', async (_what, change) => {
+    const { path } = place()
+    await write({ path }, 'a', 'b', 'c')
+    edit(path, change)
+    await write({ path }, 'd')
+    expect((await verify({ path })).fault?.code).toBe('changed')
+  })
+
   it.each<[string, (lines: string[]) => string[], { code: string; line: number; seq: number | undefined }]>([
     ['a line less', ([a, , c]) => [a, c] as string[], { code: 'missing', line: 2, seq: 3 }],
     ['two lines swapped', ([a, b, c]) => [b, a, c] as string[], { code: 'beginning', line: 1, seq: 2 }],

@@ -86,11 +86,32 @@ describe('what stands under a key, in a text', () => {
     ["[ 'x-api-key', 'abc', 'b' ]", "[ 'x-api-key', '[redacted]', 'b' ]"],
     ['[["Host","x"],["password",{"a":1}]]', '[["Host","x"],["password","[redacted]"]]'],
     [JSON.stringify({ a: '["password","hu\\"nter2"]' }), JSON.stringify({ a: '["password","[redacted]"]' })],
+    // Quotes within a header, as in Digest (RFC 7616) and in cookies
+    ['Authorization: Digest username="bob", response="6629"\nHost: y', 'Authorization: [redacted]\nHost: y'],
+    ['authorization=Digest username="bob", response="6629"', 'authorization=[redacted]'],
+    ['{"h":"Cookie: a=\\"b\\"; track=x","i":1}', '{"h":"Cookie: [redacted]","i":1}'],
+    ['token={a}bcd&x=1', 'token=[redacted]&x=1'],
+    [
+      `{"password"${' '.repeat(20)}:${' '.repeat(100)}"x"}`,
+      `{"password"${' '.repeat(20)}:${' '.repeat(100)}"[redacted]"}`,
+    ],
+    ['?%70%61%73%73%77%6f%72%64=x&y=1', '?%70%61%73%73%77%6f%72%64=[redacted]&y=1'],
+    // Encoded twice, in a path, with a wrong escape, and with half a UTF-16 pair
+    [
+      '?u=https%253A%252F%252Fh%252F%253Ftoken%253Dabc&z=2',
+      '?u=https%253A%252F%252Fh%252F%253Ftoken%253D%255Bredacted%255D&z=2',
+    ],
+    ['/to/https%3A%2F%2Fh%2F%3Ftoken%3Dabc', '/to/https%3A%2F%2Fh%2F%3Ftoken%3D%5Bredacted%5D'],
+    ['/to/https%3A%2F%2Fbob%3Apw1%40h%2F', '/to/https%3A%2F%2Fbob%3A%5Bredacted%5D%40h%2F'],
+    ['?r=%E0%A4h%3Ftoken%3Dabc', '?r=%E0%A4h%3Ftoken%3D%5Bredacted%5D'],
+    ['?u=\ud800h%3Ftoken%3Dabc', '?u=%EF%BF%BDh%3Ftoken%3D%5Bredacted%5D'],
   ])('%j', (text, expected) => {
     expect(shown(text)).toBe(expected)
   })
 
   it.each([
+    ...['password = $1 AND token=?', 'token=null&password=undefined', 'password=***', 'tokens=512 cookies=3'],
+    ...['{"usage":{"tokens":512},"secrets":3}', 'Bearer realm="api", error="invalid_token"'],
     ...[
       'max_tokens=500 token_count=4',
       'invalid password: must be longer',
@@ -123,6 +144,16 @@ describe('credentials in a URL', () => {
     ["https://user:a'b@host/", 'https://user:[redacted]@host/'],
     ["a='https://host', b='x@y'", "a='https://host', b='x@y'"],
     ['https:\\/\\/user:pw@host\\/x', 'https:\\/\\/user:[redacted]@host\\/x'],
+    ['redis at bob:hunter2@host:6379/0', 'redis at bob:[redacted]@host:6379/0'],
+    ['//bob:hunter2@10.0.0.1/x', '//bob:[redacted]@10.0.0.1/x'],
+    ...[
+      'mailto:bob@example.com/x',
+      'npm:react@18.2.0/index.js',
+      'lodash@npm:4.17.21',
+      'node:20@sha256:9f86d081884c7d659a2f',
+      'from:bob@example.com',
+      'git@github.com:org/repo.git',
+    ].map((text) => [text, text]),
     ['https://host:8080/@scope/name', 'https://host:8080/@scope/name'],
     ['https://host/a@b', 'https://host/a@b'],
     ['mail bob@example.com at https://host', 'mail bob@example.com at https://host'],
@@ -142,6 +173,13 @@ describe('what its form gives away', () => {
   it('a private key that is cut or escaped', () => {
     expect(shown(PEM.slice(0, 40))).toBe('[redacted]')
     expect(shown(JSON.stringify({ pem: PEM, a: 1 }))).toBe('{"pem":"[redacted]","a":1}')
+    expect(shown(JSON.stringify({ pem: `-----END CERTIFICATE-----\n${PEM}` }))).toBe(
+      '{"pem":"-----END CERTIFICATE-----\\n[redacted]"}',
+    )
+  })
+
+  it.each(['\\n', '\\u000a', '%22'])('a token behind the escape %s', (before) => {
+    expect(shown(`a${before}${JWT} b`)).toBe(`a${before}[redacted] b`)
   })
 
   it.each([
@@ -160,6 +198,7 @@ describe('what its form gives away', () => {
       '0f8fad5b-d9cb-469f-a165-70867728950e',
       '4bf92f3577b34da6a3ce929d0e0e4736',
       'eyJpZCI6MTB9',
+      'sk-learn-is-a-library-you-know',
       'skill-based-x',
     ],
     ...['-----BEGIN PUBLIC KEY-----\nMIIB', 'AKIAx', 'the-gh-pages-branch-of-it', 'AAAAAAAAAAAAAAAAAAAAAAAA'],
@@ -200,8 +239,19 @@ describe('card numbers', () => {
     expect(shown(text)).toBe(text)
   })
 
-  it.each(['order_id', 'id', 'created_at', 'timestamp', 'traceIds'])('none under %s', (key) => {
-    expect(clean('4111111111111111', key)).toBe('4111111111111111')
+  it.each(['order_id', 'id', 'created_at', 'timestamp', 'traceIds', 'orderNumber', 'invoice_no'])(
+    'none under %s',
+    (key) => {
+      expect(clean('4111111111111111', key)).toBe('4111111111111111')
+      for (const text of [`a ${key}=4111111111111111 b`, `{"${key}":"4111111111111111"}`]) {
+        expect(shown(text)).toBe(text)
+      }
+    },
+  )
+
+  it.each(['number', 'account', 'card_number'])('one under %s', (key) => {
+    expect(clean('4111111111111111', key)).toBe('[redacted]')
+    expect(shown(`{"${key}":"4111111111111111"}`)).toBe(`{"${key}":"[redacted]"}`)
   })
 
   it('is not found in 18-digit ids', () => {
@@ -342,6 +392,9 @@ describe('any text', () => {
       "':",
       '\\',
       'token=\\',
+      '.',
+      '%253D',
+      'a:b@c/',
       '-----BEGIN PRIVATE KEY-----',
       '://',
       'https://a:',
@@ -351,7 +404,8 @@ describe('any text', () => {
     ],
   ])('takes no longer the more there is of it: %j', (part) => {
     const steps = (length: number): number => {
-      const text = `${part.repeat(Math.ceil(length / part.length))}@`
+      const many = part.repeat(Math.ceil(length / part.length))
+      const text = `${many}@ token=${many}x bearer ${many}x`
       const from = process.cpuUsage()
       shown(text)
       const { user, system } = process.cpuUsage(from)
