@@ -35,7 +35,7 @@ const WRONG: readonly [string, object, RegExp][] = [
   ['redact', { redact: { except: ['colour'] } }, /except.*"colour".*can never match/],
   ['redact', { redact: { values: ['x'] } }, /values.*expected an array of regular expressions/],
   ['redact', { redact: { values: [/a*/] } }, /values.*patterns that match something/],
-  ['redact', { redact: { mode: 'mask' } }, /mode.*"mask", expected one of mark, hash, remove, off/],
+  ['redact', { redact: { mode: 'mask' } }, /mode.*"mask", expected one of on, hash, remove, off/],
   ['redact', { redact: { mode: 'hash' }, env: {} }, /hashKey.*LOG_REDACT_KEY/],
   ['redact', { redact: { ids: 'hash' }, env: {} }, /hashKey.*LOG_REDACT_KEY/],
   ['redact', { redact: { hashKey: 'short' } }, /hashKey.*5 characters long.*16 characters or more/],

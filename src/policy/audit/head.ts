@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -17,7 +18,7 @@ import { syncDirectory } from '../../segments/write/open.ts'
 import { hashOf, type Sealed } from './link.ts'
 import { inTurn, inTurnNow } from './turn.ts'
 
-const { O_CREAT, O_EXCL, O_WRONLY } = constants
+const { O_CREAT, O_EXCL, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants
 
 /** What the head file says: the last record that was durable. */
 export type Head = Pick<Sealed, 'seq' | 'hash'>
@@ -81,7 +82,7 @@ export function isMadeWith(head: Head, mac: string, keys: readonly (string | und
 function parseHead(path: string): ForeignHead | 'none' | 'invalid' {
   let text: string
   try {
-    text = readFileSync(path, 'latin1')
+    text = textAt(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'none'
     throw error
@@ -89,6 +90,16 @@ function parseHead(path: string): ForeignHead | 'none' | 'invalid' {
   const [, seq, hash, mac] = HEAD.exec(text) ?? []
   if (seq === undefined || hash === undefined || mac === undefined) return 'invalid'
   return { seq: Number(seq), hash, mac }
+}
+
+/** '' for what is no file: reading a FIFO would wait for whoever writes to it. */
+function textAt(path: string): string {
+  const fd = openSync(path, O_RDONLY | O_NONBLOCK)
+  try {
+    return fstatSync(fd).isFile() ? readFileSync(fd, 'latin1') : ''
+  } finally {
+    closeSync(fd)
+  }
 }
 
 // Another text than any record is, so that no record's hash is a head's.

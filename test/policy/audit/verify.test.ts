@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
   copyFileSync,
+  lstatSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -104,6 +106,21 @@ describe('a fault', () => {
     rmSync(path)
     expect((await verify({ path, head })).fault).toMatchObject({ code: 'cut' })
   })
+})
+
+describe('a head file', () => {
+  it.runIf(process.platform !== 'win32')(
+    'that is a FIFO keeps neither a service nor verify waiting',
+    async () => {
+      const { path, head } = place()
+      execFileSync('mkfifo', [head])
+      await write({ path, head }, 'a')
+      expect(lstatSync(head).isFile()).toBe(true)
+      rmSync(head)
+      execFileSync('mkfifo', [head])
+      expect((await verify({ path, head })).fault).toMatchObject({ code: 'head' })
+    },
+  )
 })
 
 describe('a key', () => {
