@@ -29,6 +29,24 @@ interface Named {
 
 /** The files with records in them, in the order of time: each inode once, a plain file before its compressed copy. */
 export function filesIn(directory: string): Found[] {
+  // Somebody may still write and rotate: what was listed is then under another name, and what is there another file.
+  for (;;) {
+    const files = unless('ENOENT', () => filesNow(directory))
+    if (files !== undefined) return files
+  }
+}
+
+function unless<T>(code: string, look: () => T): T | undefined {
+  try {
+    return look()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === code) return undefined
+    throw error
+  }
+}
+
+/** Undefined where a file got another name meanwhile. */
+function filesNow(directory: string): Found[] | undefined {
   const inodes = new Set<number>()
   const keys = new Set<string>()
   const files: Found[] = []
@@ -38,6 +56,7 @@ export function filesIn(directory: string): Found[] {
     inodes.add(ino)
     keys.add(key)
     const bytes = readFileSync(join(directory, name))
+    if (statSync(join(directory, name)).ino !== ino) return undefined
     files.push({ name, size, text: (done?.compression === 'gzip' ? gunzipSync(bytes) : bytes).toString() })
   }
   return files
