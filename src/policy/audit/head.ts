@@ -92,11 +92,12 @@ function parseHead(path: string): ForeignHead | 'none' | 'invalid' {
   return { seq: Number(seq), hash, mac }
 }
 
-/** '' for what is no file: reading a FIFO would wait for whoever writes to it. */
+/** '' for a FIFO or a device: reading would wait for whoever writes to it. */
 function textAt(path: string): string {
   const fd = openSync(path, O_RDONLY | O_NONBLOCK)
   try {
-    return fstatSync(fd).isFile() ? readFileSync(fd, 'latin1') : ''
+    const stats = fstatSync(fd)
+    return stats.isFile() || stats.isDirectory() ? readFileSync(fd, 'latin1') : ''
   } finally {
     closeSync(fd)
   }
