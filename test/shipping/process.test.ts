@@ -122,6 +122,8 @@ describe('memory', () => {
        const before = used()
        let hanging = 0
        let heldBytes = 0
+       let least = Infinity
+       let looks = 0
        // From when as many are in flight as may be.
        const encode = preset.encode
        preset.encode = (records) => {
@@ -134,8 +136,11 @@ describe('memory', () => {
          const settled = stats.heldBytes === heldBytes && stats.inFlight === stats.limit && hanging === stats.inFlight
          heldBytes = stats.heldBytes
          if (!settled) return
+         // What is outside of the heap is let go some time after it was collected.
+         least = Math.min(least, used() - before)
+         if (++looks < 5) return
          clearInterval(look)
-         process.send({ used: used() - before, ...stats })
+         process.send({ used: least, ...stats })
        }, 20)
        void shipper.add(source(recordAt, 1e9))`,
       server.url,
