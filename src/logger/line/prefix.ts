@@ -2,10 +2,10 @@ import { activeSpan, spanTrace } from '../../context/otel.ts'
 import { type ContextFields, currentScope, type Scope, type TraceContext } from '../../context/scope.ts'
 import { formatFlags } from '../../context/traceparent.ts'
 import { CUT_KEY, endCuts, hasCuts, startCuts } from './cuts.ts'
-import { hidesKey } from './guard.ts'
+import { hidesKey, OPEN_GUARD } from './guard.ts'
 import { writeHiddenMember } from './hidden.ts'
 import { type Pair, splitPairs } from './pairs.ts'
-import { outputName, outputValue, type Schema } from './schema.ts'
+import { outputName, outputValue, type Schema, TRACE_KEYS } from './schema.ts'
 import { makeShape, type Shape, withNames } from './shape.ts'
 import { flat } from './text.ts'
 import { startWalk, writeValue } from './value.ts'
@@ -28,8 +28,6 @@ export interface LoggerPrefix extends Prefix {
   readonly raw: string
 }
 
-/** Trace keys can't be set by a call, in a scope or outside. */
-const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
 /** A session's id is a secret in what a client sends, and the trail in a scope. */
 const SCOPE_IDS = ['session_id', 'user_id'] as const
 const RESERVED_KEYS = [...TRACE_KEYS, 'source'] as const
@@ -225,9 +223,25 @@ function scopePairs(schema: Schema, scope: Scope, span: object | undefined): Pai
   const trace: TraceContext | undefined = (span === undefined ? undefined : spanTrace(span)) ?? scope.trace
   const pairs = pairsOf(schema, scope.fields, schema.guard.redactor?.hashesIds === true ? [] : SCOPE_IDS)
   if (trace === undefined) return pairs
-  const { traceId, spanId, flags } = trace
-  const ids = pairsOf(schema, { trace_id: traceId, span_id: spanId, trace_flags: formatFlags(flags) })
-  return [...pairs.filter((pair) => !ids.some((id) => id.name === pair.name)), ...ids]
+  const others = pairs.some(({ name }) => isTrace(schema, name))
+    ? pairs.filter(({ name }) => !isTrace(schema, name))
+    : pairs
+  addTrace(others, schema, trace)
+  return others
+}
+
+/** Ids are random and were checked when they came: they are not searched for secrets. */
+function addTrace(pairs: Pair[], schema: Schema, { traceId, spanId, flags }: TraceContext): void {
+  const values = [traceId, spanId, formatFlags(flags)]
+  for (let i = 0; i < TRACE_KEYS.length; i++) {
+    const key = TRACE_KEYS[i] as string
+    const value = hidesKey(schema.guard, key)
+      ? writeHiddenMember(values[i], startWalk(schema.guard), key)
+      : schema.convert.has(key)
+        ? writeValue(outputValue(schema, key, values[i]), OPEN_GUARD, key)
+        : `"${values[i]}"`
+    if (value !== undefined) pairs.push({ name: schema.traceNames[i] as string, value })
+  }
 }
 
 function join(prefix: LoggerPrefix, pairs: readonly Pair[]): Prefix {
@@ -246,5 +260,5 @@ function joined(prefix: LoggerPrefix, pairs: readonly Pair[]): Prefix {
 }
 
 function isTrace(schema: Schema, name: string): boolean {
-  return TRACE_KEYS.some((key) => outputName(schema, key) === name)
+  return schema.traceNames.includes(name)
 }

@@ -34,7 +34,12 @@ export interface Schema {
   identity(identity: Fields): Fields
   /** What of names and values may leave. */
   readonly guard: Guard
+  /** Output names of TRACE_KEYS, in their order. */
+  readonly traceNames: readonly string[]
 }
+
+/** What of a trace stands on records; a call can't set it, in a scope or outside. */
+export const TRACE_KEYS = ['trace_id', 'span_id', 'trace_flags'] as const
 
 const NANOSECONDS = 1_000_000
 const nanoseconds = (value: unknown): unknown =>
@@ -57,6 +62,7 @@ const PLAIN: Omit<Schema, 'name' | 'time'> = {
   constant: {},
   identity: same,
   guard: OPEN_GUARD,
+  traceNames: TRACE_KEYS,
 }
 
 const ECS_NAMES = {
@@ -212,7 +218,7 @@ export function makeSchema(options: SchemaOptions = {}): Schema {
   const { guard = OPEN_GUARD } = options
   const base = { ...preset(options.schema ?? 'default', options.project), guard }
   const keys = Object.entries(options.keys ?? {})
-  if (keys.length === 0) return base
+  if (keys.length === 0) return withTraceNames(base)
   const names = new Map(base.names)
   let schema: Schema = { ...base, names }
   for (const [key, name] of keys) {
@@ -223,7 +229,11 @@ export function makeSchema(options: SchemaOptions = {}): Schema {
     else names.set(key, name)
   }
   assertDistinct(schema, names)
-  return schema
+  return withTraceNames(schema)
+}
+
+function withTraceNames(schema: Schema): Schema {
+  return { ...schema, traceNames: TRACE_KEYS.map((key) => outputName(schema, key)) }
 }
 
 function renamedTime(base: Schema, name: string): (now: number) => string {
