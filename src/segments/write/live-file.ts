@@ -31,6 +31,8 @@ export interface LiveFileOptions {
 export interface LiveFile {
   /** Opens it, or makes sure that it is still what the path names, and opens that. @throws an errno error */
   look(): void
+  /** True where a look within the last millisecond found it: what is written meanwhile counts as unseen. */
+  seenLately(): boolean
   /** Whether the path names it still. @throws an errno error */
   isNamed(): boolean
   /** Leaves it; the next look opens what the path names then. */
@@ -57,6 +59,12 @@ const NEWLINE = 10
 const TORN_LOOKS = 10
 // logrotate's `create` makes the file right after it renamed it, and fails if it finds one.
 const MISSING_MS = 50
+// A look costs a sixth of a record when a service writes at full speed (docs/decisions/0005): then one a millisecond
+// is enough, because what went away with a removed file is written again. So much is kept for that.
+const SEEN_MS = 1
+const MAX_UNSEEN = 256 * 1024
+// Who stood still for so long may find his file compressed and deleted, with the lines from before in it.
+const STOOD_STILL_MS = 100
 
 export function createLiveFile(options: LiveFileOptions): LiveFile {
   const { path, monotonic } = options
@@ -68,11 +76,15 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
   let linked = false
   let readable = true
   let torn = false
-  // The lines of the last write, until the file is seen to be there.
+  // The lines written since the file was last seen to be there.
   let unseen = ''
   // Lines that went away with a file, to be written again.
   let again = ''
   let missingSince = -1
+  let seenAt = Number.NEGATIVE_INFINITY
+  let wroteAt = Number.NEGATIVE_INFINITY
+  // Somebody else writes too: his half lines have to be seen before ours.
+  let shared = false
   let unsynced = false
 
   function open(): void {
@@ -86,6 +98,7 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
     size = 0
     torn = false
     missingSince = -1
+    seenAt = monotonic()
     if (!regular) {
       options.onPipe(opened.stats.isFIFO())
       return
@@ -132,7 +145,10 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
 
   function sizeIs(found: number): void {
     if (found === size) return
-    if (found > size && size > 0) options.onShared()
+    if (found > size && size > 0) {
+      shared = true
+      options.onShared()
+    }
     size = found
     torn = found > 0 && endsTorn(found)
     // It may be another process's write half done: believed when the size has stood still.
@@ -161,6 +177,7 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
     if (present?.ino === ino && present.dev === dev) {
       unseen = ''
       missingSince = -1
+      seenAt = monotonic()
       if (present.size === 0 && size > 0) options.onBegun(0, 0)
       sizeIs(present.size)
       return
@@ -168,6 +185,11 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
     if (present === undefined && isOnlyRenamed()) return
     leave()
     open()
+  }
+
+  function seenLately(): boolean {
+    const seen = fd !== -1 && regular && !shared && missingSince === -1
+    return seen && size !== -1 && unseen.length < MAX_UNSEEN && monotonic() - seenAt < SEEN_MS
   }
 
   function isOnlyRenamed(): boolean {
@@ -188,8 +210,11 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
   }
 
   function wrote(lines: string, bytes: number, whole: boolean): void {
+    const time = monotonic()
+    const stood = time - wroteAt > STOOD_STILL_MS
+    wroteAt = time
     unsynced = true
-    unseen = lines
+    unseen = stood ? lines : unseen + lines
     // Whatever has come behind a piece by the next look, the end is looked at again.
     size = whole ? size + bytes : -1
     if (whole) torn = false
@@ -197,6 +222,7 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
 
   return {
     look,
+    seenLately,
     isNamed,
     leave,
     wrote,

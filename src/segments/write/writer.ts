@@ -77,9 +77,10 @@ const ROTATION_RETRY_MS = 1000
  * Makes the writer; it touches no file before the first append.
  *
  * Every append is one write(2) with O_APPEND of whole lines, so that those of other processes never come
- * between. Before it the path is looked up (one stat): a file that somebody renamed, removed or replaced is
- * left and the path opened anew. The same look says whether the file of the append before was removed under it;
- * its lines are then written again. A torn end, whoever left it, is closed with a newline and never truncated.
+ * between. Before it, but not more often than once a millisecond while nobody else writes, the path is looked up (one
+ * stat): a file that somebody renamed, removed or replaced is left and the path opened anew. The same look says
+ * whether the file of the appends since the last one was removed under them; their lines are then written again. A
+ * torn end, whoever left it, is closed with a newline and never truncated.
  */
 export function createWriter(options: WriterOptions): Writer {
   const { path, mode, rotation, now } = options
@@ -183,7 +184,7 @@ export function createWriter(options: WriterOptions): Writer {
   /** Brings `lines` into the file that the path names, those first that a removed one took along. */
   function appendAll(lines: string): void {
     do {
-      file.look()
+      if (lines === '' || again !== '' || !file.seenLately()) file.look()
       if (!file.regular) {
         done = pipe.append(file.fd, lines)
         error = pipe.error

@@ -37,8 +37,11 @@ function writerAt(
 ) {
   const clock = { now: at(iso) }
   const path = join(directory, 'app.log')
+  let looks = 0
   const writer = createWriter({
     path,
+    // Every append looks at the path.
+    monotonic: () => (looks += 2),
     mode: 0o640,
     directoryMode: 0o750,
     rotation: createRotation({ maxSize: 1e9, rotate: 'daily', timeZone: 'utc', ...options }),

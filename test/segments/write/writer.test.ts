@@ -22,8 +22,15 @@ import { temporaryDirectory } from '../../support/temporary.ts'
 
 const REGULAR = 0o777
 
+// Each look at it is two milliseconds on, so that every append looks at the path.
+function ticking(): () => number {
+  let time = 0
+  return () => (time += 2)
+}
+
 function writerOf(path: string, maxSize = 1e9, more: Partial<WriterOptions> = {}) {
   return createWriter({
+    monotonic: ticking(),
     path,
     mode: 0o640,
     directoryMode: 0o750,
@@ -99,18 +106,19 @@ describe('a writer', () => {
     const writer = writerOf(path, 1e9, { monotonic: () => time })
     writer.append('before\n')
     renameSync(path, `${path}.1`)
-    for (time = 0; time < 50; time += 10) writer.append(`${time}\n`)
+    for (time = 2; time < 50; time += 10) writer.append(`${time}\n`)
     expect(existsSync(path)).toBe(false)
     // As logrotate's create does: it fails where there is a file already.
     writeFileSync(path, '', { flag: 'wx' })
     writer.append('after\n')
     expect(text(path)).toBe('after\n')
     renameSync(path, `${path}.2`)
+    time += 2
     writer.append('while it is missing\n')
     time += 50
     writer.append('made by ourselves\n')
     expect(text(path)).toBe('made by ourselves\n')
-    expect(text(`${path}.1`)).toBe('before\n0\n10\n20\n30\n40\n')
+    expect(text(`${path}.1`)).toBe('before\n2\n12\n22\n32\n42\n')
     writer.close()
   })
 
@@ -141,6 +149,78 @@ describe('a writer', () => {
       expect(text(path).match(/removed/g)).toHaveLength(1)
     },
   )
+
+  it('looks once a millisecond while it is alone, and writes again all that went away since', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    let time = 0
+    const writer = writerOf(path, 1e9, { monotonic: () => time })
+    writer.append('before\n')
+    unlinkSync(path)
+    for (time = 0.3; time < 1; time += 0.3) writer.append(`${time.toFixed(1)}\n`)
+    expect(existsSync(path)).toBe(false)
+    time = 1
+    writer.append('after\n')
+    // What was written before the removal can't be told from what was written behind it.
+    expect(text(path)).toBe('before\n0.3\n0.6\n0.9\nafter\n')
+    writer.close()
+  })
+
+  it('does not wait for the next append to look: verify and close do it, within the millisecond too', () => {
+    for (const end of ['verify', 'close'] as const) {
+      const path = join(temporaryDirectory(), 'app.log')
+      const writer = writerOf(path, 1e9, { monotonic: () => 0 })
+      writer.append('before\n')
+      unlinkSync(path)
+      writer.append('in the removed file\n')
+      writer[end]()
+      expect(text(path)).toBe('before\nin the removed file\n')
+    }
+  })
+
+  it('keeps no more than 256 Ki for that', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const writer = writerOf(path, 1e9, { monotonic: () => 0 })
+    writer.append(`${'x'.repeat(256 * 1024)}\n`)
+    unlinkSync(path)
+    writer.append('after\n')
+    expect(text(path)).toContain('after\n')
+    writer.close()
+  })
+
+  it('looks each time from when it has seen that somebody else writes', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    let time = 0
+    const writer = writerOf(path, 1e9, { monotonic: () => time })
+    writer.append('mine\n')
+    appendFileSync(path, 'theirs\n')
+    time = 1
+    writer.append('mine\n')
+    appendFileSync(path, '{"torn')
+    writer.append('mine\n')
+    expect(text(path)).toBe('mine\ntheirs\nmine\n{"torn\nmine\n')
+    writer.close()
+  })
+
+  it('does not double what was there before it stood still between its look and its write', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    let time = 0
+    const rotation = createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' })
+    let stop = false
+    const due: typeof rotation.due = () => {
+      if (stop) unlinkSync(path)
+      if (stop) time = 500
+      stop = false
+      return false
+    }
+    const writer = writerOf(path, 1e9, { monotonic: () => time, rotation: { ...rotation, label: '', due } })
+    writer.append('compressed and deleted meanwhile\n')
+    stop = true
+    writer.append('in the removed file\n')
+    time = 501
+    writer.append('after\n')
+    expect(text(path)).toBe('in the removed file\nafter\n')
+    writer.close()
+  })
 
   it('does not write again what was in the file when it was removed, or is there under another name', () => {
     const path = join(temporaryDirectory(), 'app.log')
