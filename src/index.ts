@@ -17,9 +17,9 @@ export {
   shutdown,
   stats,
 } from './logger/default.ts'
+export type { BufferStats, LimitStats, LoggerStats, SampleStats } from './logger/gate-stats.ts'
 export type { SchemaName } from './logger/line/schema.ts'
 export type { LimitOptions, LoggerOptions } from './logger/options.ts'
-export type { BufferStats, LimitStats, LoggerStats, SampleStats } from './logger/policy-stats.ts'
 export type {
   ChildOptions,
   EndTimer,

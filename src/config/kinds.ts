@@ -1,13 +1,3 @@
-import { LEVELS_ACCEPTED, type LevelSpec, parseLevel, parseLevelSpec } from './levels.ts'
-import {
-  type Parsed,
-  parseHeaders,
-  parseKeyNames,
-  parseKeys,
-  parseLabels,
-  parsePropagation,
-  parseTrust,
-} from './lists.ts'
 import {
   BUFFER_ACCEPTED,
   type BufferRules,
@@ -18,7 +8,17 @@ import {
   type RateLimit,
   SAMPLE_ACCEPTED,
   type SampleRules,
-} from './policy.ts'
+} from './gates.ts'
+import { LEVELS_ACCEPTED, type LevelSpec, parseLevel, parseLevelSpec } from './levels.ts'
+import {
+  type Parsed,
+  parseHeaders,
+  parseKeyNames,
+  parseKeys,
+  parseLabels,
+  parsePropagation,
+  parseTrust,
+} from './lists.ts'
 import {
   COMPRESS_ACCEPTED,
   parseCompress,

@@ -1,7 +1,7 @@
 import type { HttpFormat } from './formats.ts'
+import type { BufferRules, RateLimit, SampleRules } from './gates.ts'
 import type { LevelOrSilent } from './levels.ts'
 import type { Propagation, Trust } from './lists.ts'
-import type { BufferRules, RateLimit, SampleRules } from './policy.ts'
 import type { CompressAfter, RetentionSpec } from './retention.ts'
 
 /**

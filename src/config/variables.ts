@@ -1,7 +1,7 @@
+import { GATE_VARIABLES } from './gate-variables.ts'
 import { HTTP_VARIABLES } from './http-variables.ts'
 import * as kinds from './kinds.ts'
 import type { LevelSpec } from './levels.ts'
-import { POLICY_VARIABLES } from './policy-variables.ts'
 import { REDACT_VARIABLES } from './redact-variables.ts'
 import type { Settings } from './settings.ts'
 import type { Variable, VariableDoc } from './variable.ts'
@@ -247,7 +247,7 @@ export const SETTING_VARIABLES: SettingVariables = {
     default: '2000',
     doc: 'Past this time a request or a timer is slow, and its record a warning.',
   },
-  ...POLICY_VARIABLES,
+  ...GATE_VARIABLES,
   trust: {
     name: 'LOG_TRUST',
     option: 'requestLogger({ trust })',

@@ -5,6 +5,7 @@ import { type AuditSettings, auditSettings } from '../policy/audit/settings.ts'
 import { createFanout, type Fanout } from '../transports/fanout.ts'
 import { configureAudit } from './audit.ts'
 import { type Core, type Pipeline, voiceSym } from './core.ts'
+import { type GateRules, makeGates } from './gates.ts'
 import { guardOf } from './guarding.ts'
 import { levelNumber, SILENT } from './levels.ts'
 import { beginLife, hasLifecycle } from './lifecycle.ts'
@@ -25,7 +26,6 @@ import { quote, quoteKey } from './line/text.ts'
 import { spoorRecord } from './objects.ts'
 import type { LoggerOptions } from './options.ts'
 import { RATE_KEY } from './outlet.ts'
-import { makePolicy, type PolicyRules } from './policy.ts'
 import { type Resolved, resolveOptions } from './settings.ts'
 import { flushOnSignals, type ReopenSignal, reopenOnSignal } from './signals.ts'
 import type { Fields } from './types.ts'
@@ -49,13 +49,13 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
   const guard = guardOf(options, settings)
   const schema = schemaOf(options, resolved, guard)
   // What waits was made for the transports that there were.
-  pipeline.policy?.close()
+  pipeline.gates?.close()
   pipeline.prepare = undefined
   pipeline.schema = schema
   pipeline.now = clockOf(options.now)
   pipeline.slowMs = resolved.slowMs
   const identity = identityFields(pipeline, options, resolved)
-  const reserved = resolved.policy.sample === false ? [] : [RATE_KEY]
+  const reserved = resolved.gates.sample === false ? [] : [RATE_KEY]
   pipeline.ground = groundOf(schema, reserved, identity)
   pipeline.recordGround = hasDefaultKeys(schema)
     ? pipeline.ground
@@ -72,7 +72,7 @@ export function configurePipeline(core: Core, options: LoggerOptions): void {
     instrumented: pipeline.instrumented,
   })
   fanouts.set(pipeline, fanout)
-  configurePolicy(core, resolved.policy, schema, fanout)
+  configureGates(core, resolved.gates, schema, fanout)
   pipeline.direct = pipeline.unhooked && fanout.records === undefined
   if (settings.propagate !== undefined) propagateTo(settings.propagate)
   configureAudit(pipeline, auditOf(options, resolved, pipeline.now))
@@ -89,16 +89,16 @@ function groundOf(schema: Schema, keys: readonly string[], identity: Fields): Pr
 }
 
 /** Puts the rules of the configuration before its transports; without any there is nothing in between. */
-function configurePolicy(core: Core, rules: PolicyRules, schema: Schema, fanout: Fanout): void {
+function configureGates(core: Core, rules: GateRules, schema: Schema, fanout: Fanout): void {
   const { pipeline } = core[voiceSym]
   const { rateLimit, sample, buffer } = rules
-  const before = pipeline.policy
-  pipeline.policy = undefined
+  const before = pipeline.gates
+  pipeline.gates = undefined
   pipeline.sink = fanout
   // Children that have a level of their own keep the threshold that they got while there was a buffer.
   if (before === undefined && rateLimit === false && sample === false && buffer === false) return
-  const made = makePolicy(core, rules, fanout, quoteKey(outputName(schema, RATE_KEY)))
-  pipeline.policy = made.policy
+  const made = makeGates(core, rules, fanout, quoteKey(outputName(schema, RATE_KEY)))
+  pipeline.gates = made.gates
   pipeline.sink = made.sink
 }
 
@@ -180,13 +180,13 @@ function sourceFrom(source: 'off' | 'warn' | 'all'): number {
 function configureLevels(
   pipeline: Pipeline,
   options: LoggerOptions,
-  { settings, policy }: Resolved,
+  { settings, gates }: Resolved,
   levels: Readonly<Record<string, number>>,
 ): void {
   const named = options.levels ?? (options.level === undefined ? settings.levels : {})
   const numberOf = (level: string): number => levels[level] ?? levelNumber(level) ?? LEVELS.info
   const components = Object.entries(named).map(([component, level]) => [component, numberOf(level)] as const)
-  const floor = policy.buffer === false ? SILENT : LEVELS[policy.buffer.level]
+  const floor = gates.buffer === false ? SILENT : LEVELS[gates.buffer.level]
   pipeline.levels.replace(numberOf(options.level ?? settings.level), components, floor)
 }
 

@@ -1,11 +1,11 @@
 import type { Scope } from '../context/scope.ts'
 import type { RecordSink } from '../transports/fanout.ts'
+import type { GateStats } from './gate-stats.ts'
 import type { LevelCell, LevelTree } from './levels.ts'
 import type { Serializers } from './line/fields.ts'
 import type { Head } from './line/head.ts'
 import type { LoggerPrefix, Prefix } from './line/prefix.ts'
 import type { Schema } from './line/schema.ts'
-import type { PolicyStats } from './policy-stats.ts'
 import type {
   asJsonSym,
   chindingsSym,
@@ -44,15 +44,15 @@ export type WriteRecord = (
   given: Scope | undefined,
 ) => void
 
-/** Stands between a record and its line: logger/policy.ts. */
-export interface Policy {
+/** Stands between a record and its line: logger/gates.ts. */
+export interface Gates {
   /** Writes the record, now or later, or counts it as one that is not written. */
   readonly record: (...args: [...Parameters<WriteRecord>, write: WriteRecord]) => void
   /** True where a rule asks for the route of a request. */
   readonly routes: boolean
   /** Writes what is held, and tells what was held back; nothing is held any more. */
   close(): void
-  stats(): PolicyStats
+  stats(): GateStats
 }
 
 /** What all loggers of one configuration share; `configure` replaces its members in place. */
@@ -84,7 +84,7 @@ export interface Pipeline {
   foreignAsJson: AsJson | undefined
   now(): number
   /** Decides what becomes of each record; undefined where nothing is limited, sampled or buffered. */
-  policy: Policy | undefined
+  gates: Gates | undefined
   /** Makes a logger ready that was exported before it was configured; undefined once that is done. */
   prepare: (() => void) | undefined
   /** Told of a failure inside the logger itself. */

@@ -4,10 +4,10 @@ import { parseDuration } from '../config/units.ts'
 import { closeAudit } from './audit.ts'
 import { type Core, cellSym, voiceSym } from './core.ts'
 import { createLazyLogger, fanoutOf, reconfigure } from './create.ts'
+import type { LoggerStats } from './gate-stats.ts'
 import { levelNumber } from './levels.ts'
 import { endLife } from './lifecycle.ts'
 import type { LoggerOptions } from './options.ts'
-import type { LoggerStats } from './policy-stats.ts'
 import type { LevelOrSilent, Logger } from './types.ts'
 
 interface DefaultState {
@@ -161,14 +161,14 @@ export function getLevels(): Readonly<Record<string, LevelOrSilent>> {
  */
 export function stats(of: Logger = logger): LoggerStats {
   const counts = fanoutOf(of).stats()
-  return { ...counts, ...(of as unknown as Core)[voiceSym].pipeline.policy?.stats() }
+  return { ...counts, ...(of as unknown as Core)[voiceSym].pipeline.gates?.stats() }
 }
 
 /** Flushes and closes a logger's transports. Not needed for a correct end of the process. */
 export async function shutdown(of: Logger = logger): Promise<void> {
   const fanout = fanoutOf(of)
   const { pipeline } = (of as unknown as Core)[voiceSym]
-  pipeline.policy?.close()
+  pipeline.gates?.close()
   endLife(pipeline, 'shutdown')
   await Promise.all([fanout.close(), closeAudit(pipeline)])
 }

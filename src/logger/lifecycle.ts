@@ -55,7 +55,7 @@ export function endLife(pipeline: Pipeline, reason: string): void {
   lives.delete(pipeline)
   life.forget()
   // What waits for the end of its request was made before.
-  pipeline.policy?.close()
+  pipeline.gates?.close()
   tell(life.core, 'service ended', {
     reason,
     uptime_ms: Math.round(process.uptime() * 1000),

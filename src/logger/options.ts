@@ -18,9 +18,6 @@ import {
   isString,
   type OptionsSpec,
 } from '../config/check.ts'
-import type { Identity } from '../config/identity.ts'
-import type { LevelOrSilent } from '../config/levels.ts'
-import type { Parsed } from '../config/lists.ts'
 import {
   BUFFER_ACCEPTED,
   isShare,
@@ -30,13 +27,16 @@ import {
   RATE_LIMIT_ACCEPTED,
   SAMPLE_ACCEPTED,
   sampleKey,
-} from '../config/policy.ts'
+} from '../config/gates.ts'
+import type { Identity } from '../config/identity.ts'
+import type { LevelOrSilent } from '../config/levels.ts'
+import type { Parsed } from '../config/lists.ts'
 import type { Settings } from '../config/settings.ts'
 import { type AuditOptions, isAuditOptions } from '../policy/audit/settings.ts'
 import type { Redact } from '../policy/redact/options.ts'
 import type { Transport } from '../transports/transport.ts'
+import type { GateRules } from './gates.ts'
 import type { SchemaName } from './line/schema.ts'
-import type { PolicyRules } from './policy.ts'
 
 /**
  * What a logger can be told. Every option is optional; the environment fills what is left out
@@ -197,7 +197,7 @@ export function checkLoggerOptions(options: LoggerOptions, where: string): void 
 }
 
 /** The rules for records, from options that were checked, and from the environment for what they leave out. */
-export function policyOf({ rateLimit, sample, buffer }: LoggerOptions, settings: Settings): PolicyRules {
+export function gatesOf({ rateLimit, sample, buffer }: LoggerOptions, settings: Settings): GateRules {
   return {
     rateLimit: textOr(rateLimit, parseRateLimit, settings.rateLimit),
     sample:
@@ -217,7 +217,7 @@ function textOr<T>(
   return given === false ? false : (parse(given).value ?? false)
 }
 
-function sharesOf(sample: number | Readonly<Record<string, number>>): PolicyRules['sample'] {
+function sharesOf(sample: number | Readonly<Record<string, number>>): GateRules['sample'] {
   const entries = typeof sample === 'number' ? [['', sample] as const] : Object.entries(sample)
   const rates: Record<string, number> = Object.create(null)
   for (const [name, rate] of entries) rates[sampleKey(name)] = rate

@@ -26,7 +26,7 @@ export function makePipeline(): Pipeline {
     direct: false,
     foreignAsJson: undefined,
     now: Date.now,
-    policy: undefined,
+    gates: undefined,
     prepare: undefined,
     fail,
   }

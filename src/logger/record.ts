@@ -43,9 +43,9 @@ export function record(
   nested++
   const outer = startCuts()
   try {
-    const { policy } = core[voiceSym].pipeline
-    if (policy === undefined) write(core, num, msg, fields, err, source, given)
-    else policy.record(core, num, msg, fields, err, source, given, write)
+    const { gates } = core[voiceSym].pipeline
+    if (gates === undefined) write(core, num, msg, fields, err, source, given)
+    else gates.record(core, num, msg, fields, err, source, given, write)
   } finally {
     endCuts(outer)
     nested--

@@ -9,8 +9,8 @@ import { consoleTransport } from '../transports/console.ts'
 import { fileTransport } from '../transports/file.ts'
 import { httpTransport } from '../transports/http.ts'
 import type { Transport } from '../transports/transport.ts'
-import { type LoggerOptions, policyOf } from './options.ts'
-import type { PolicyRules } from './policy.ts'
+import type { GateRules } from './gates.ts'
+import { gatesOf, type LoggerOptions } from './options.ts'
 
 /** What a logger does, after code, environment and defaults have had their say. */
 export interface Resolved {
@@ -19,7 +19,7 @@ export interface Resolved {
   readonly transports: readonly Transport[]
   /** Milliseconds past which a timer's record is a warning. */
   readonly slowMs: number
-  readonly policy: PolicyRules
+  readonly gates: GateRules
 }
 
 function warn(problem: EnvironmentProblem): void {
@@ -39,8 +39,8 @@ export function resolveOptions(options: LoggerOptions): Resolved {
   const identity = given === false ? undefined : readIdentity(env, { identity: given, warn })
   const transports = options.transports ?? environmentTransports(settings)
   const slowMs = options.slowMs === undefined ? undefined : millisecondsOf(options.slowMs)
-  const policy = policyOf(options, settings)
-  return { settings, identity, transports, slowMs: slowMs ?? settings.slowMs, policy }
+  const gates = gatesOf(options, settings)
+  return { settings, identity, transports, slowMs: slowMs ?? settings.slowMs, gates }
 }
 
 /** A transport that can't be made is told about; the others work. */

@@ -36,7 +36,7 @@ export function asksForRoutes(logger: Logger): boolean {
   } catch {
     // The first record tells.
   }
-  return pipeline.policy?.routes === true
+  return pipeline.gates?.routes === true
 }
 
 /** True for a logger that any copy of this version made; a pino logger is none. */

@@ -1,4 +1,4 @@
-import type { Rate, RateLimit } from '../config/policy.ts'
+import type { Rate, RateLimit } from '../config/gates.ts'
 
 /** Says of each record whether it may still come. */
 export interface Limiter {

@@ -1,5 +1,5 @@
+import type { SampleRules } from '../config/gates.ts'
 import { LEVELS } from '../config/levels.ts'
-import type { SampleRules } from '../config/policy.ts'
 
 /** Which share of which records is kept. */
 export interface Sampling {

@@ -1,14 +1,10 @@
 import type { RetentionLevel } from '../config/retention.ts'
-import type { Maintenance } from '../segments/upkeep/maintenance.ts'
+import { type OnDemand, onDemand } from '../segments/upkeep/on-demand.ts'
 import type { FileSettings } from './file-options.ts'
 import type { TransportEvent } from './transport.ts'
 
 /** Compression and retention of a file transport, loaded when the file was opened. */
-export interface Upkeep {
-  /** Loads it; again it does nothing, unless that failed. */
-  begin(): void
-  rotated(): void
-  end(): Promise<void>
+export interface Upkeep extends Pick<OnDemand<unknown>, 'begin' | 'rotated' | 'end'> {
   counts(): { compressed: number; deleted: number; deletedUnread: number }
 }
 
@@ -20,49 +16,27 @@ export function createUpkeep(
   levels: readonly RetentionLevel[] | undefined,
   report: (event: TransportEvent) => void,
 ): Upkeep {
-  const { path } = settings
-  let loading: Promise<void> | undefined
-  let maintenance: Maintenance | undefined
-  let ended = false
-
-  async function load(): Promise<void> {
-    try {
+  const upkeep = onDemand(
+    settings.path,
+    async () => {
       const { createMaintenance } = await import('../segments/upkeep/maintenance.ts')
-      if (ended) return
-      maintenance = createMaintenance({
-        ...settings,
-        format: settings.compressFormat,
-        settleMs: settings.settleMs,
-        levels,
-        report,
-      })
-      maintenance.start()
-    } catch (error) {
-      const message = `can't look after ${path}: ${(error as Error).message}. It is written and rotated, but nothing is compressed or deleted.`
-      report({ code: 'maintenance', message })
-      // Too many open files, say: the next file that is opened or rotated tries again.
-      loading = undefined
-    }
-  }
-
-  function begin(): void {
-    loading ??= load()
-  }
-
+      return () => {
+        const format = settings.compressFormat
+        const { settleMs } = settings
+        const maintenance = createMaintenance({ ...settings, format, settleMs, levels, report })
+        maintenance.start()
+        return maintenance
+      }
+    },
+    (message) => report({ code: 'maintenance', message }),
+  )
   return {
-    begin,
-    rotated() {
-      if (maintenance === undefined) begin()
-      else maintenance.rotated()
-    },
-    async end() {
-      ended = true
-      await loading
-      await maintenance?.close()
-    },
+    begin: upkeep.begin,
+    rotated: upkeep.rotated,
+    end: upkeep.end,
     counts() {
-      if (maintenance === undefined) return NOTHING
-      const { compressed, deleted, unreadLines } = maintenance.stats()
+      if (upkeep.loaded === undefined) return NOTHING
+      const { compressed, deleted, unreadLines } = upkeep.loaded.stats()
       const count = Object.values(deleted).reduce((sum, each) => sum + each, 0)
       return { compressed, deleted: count, deletedUnread: unreadLines }
     },

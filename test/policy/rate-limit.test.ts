@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { RateLimit } from '../../src/config/policy.ts'
+import type { RateLimit } from '../../src/config/gates.ts'
 import { createLimiter, shapeOf } from '../../src/policy/rate-limit.ts'
 
 const numRuns = Number(process.env.SPOOR_RUNS ?? 500)

@@ -22,7 +22,7 @@ export interface UpkeepHost {
 
 export interface AuditUpkeep {
   rotated(): void
-  end(): Promise<void>
+  close(): Promise<void>
 }
 
 /**
@@ -47,7 +47,7 @@ export function startUpkeep(settings: AuditSettings, host: UpkeepHost): AuditUpk
     },
   })
   maintenance.start()
-  return { rotated: maintenance.rotated, end: maintenance.close }
+  return { rotated: maintenance.rotated, close: maintenance.close }
 }
 
 const PIECE = 64 * 1024

@@ -2,13 +2,14 @@ import { auditError } from '../../config/errors.ts'
 import { beforeExit, isExiting } from '../../config/exit.ts'
 import { hiddenName } from '../../segments/names.ts'
 import { atEndOfTurn } from '../../segments/timers.ts'
+import { onDemand } from '../../segments/upkeep/on-demand.ts'
+import type { UpkeepHost } from './audit-upkeep.ts'
 import type { Entry } from './batch.ts'
 import { type Appended, createChain } from './chain.ts'
 import { createHeadFile, type Head } from './head.ts'
 import { readKey } from './key.ts'
 import type { AuditSettings } from './settings.ts'
 import { inTurnNow, takeTurn } from './turn.ts'
-import { createUpkeep } from './upkeep.ts'
 
 export interface AuditLogOptions extends AuditSettings {
   /** Makes a record of spoor's own, `{…}` and a newline. */
@@ -49,11 +50,16 @@ export function createAuditLog(options: AuditLogOptions): AuditLog {
   const key = readKey(options)
   const head = options.head === undefined ? undefined : createHeadFile(options.head, key, mode)
   const order = { path: hiddenName(path, 'order'), mode, directoryMode }
-  const upkeep = createUpkeep(options, {
-    report,
-    tellRemoval: ({ file, seq, hash }) =>
-      add(line('audit file removed by retention', { component: 'spoor', file, through_seq: seq }), hash),
-  })
+  const tellRemoval: UpkeepHost['tellRemoval'] = ({ file, seq, hash }) =>
+    add(line('audit file removed by retention', { component: 'spoor', file, through_seq: seq }), hash)
+  const upkeep = onDemand(
+    path,
+    async () => {
+      const { startUpkeep } = await import('./audit-upkeep.ts')
+      return () => startUpkeep(options, { report, tellRemoval })
+    },
+    (message) => report('maintenance', message),
+  )
   const chain = createChain({
     ...options,
     key,

@@ -442,7 +442,7 @@ describe('what is removed at the beginning', () => {
       },
     })
     await until(() => failures.length > 0)
-    await upkeep.end()
+    await upkeep.close()
     expect(asked.slice(0, 3)).toEqual(files.slice(0, 3))
     // The third one could not be told of: it stays, and so do those behind it.
     expect(filesOf(where)).toEqual(files.slice(2))

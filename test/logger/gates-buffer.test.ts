@@ -6,8 +6,8 @@ import { keepBuffered } from '../../src/logger/context.ts'
 import { createLogger, reconfigure } from '../../src/logger/create.ts'
 import { shutdown, stats } from '../../src/logger/default.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
+import { messages, objectTransport, recorder, repeat } from './gates-recorder.ts'
 import { NOW, WAYS } from './memory.ts'
-import { messages, objectTransport, recorder, repeat } from './policy-recorder.ts'
 
 describe('buffer', () => {
   it.each(WAYS)('writes the records of a scope that throws, in order, on the way: %s', async (way) => {

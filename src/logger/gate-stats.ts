@@ -1,3 +1,4 @@
+import type { TailStats } from '../policy/tail.ts'
 import type { FanoutStats } from '../transports/fanout.ts'
 
 /** What LOG_RATE_LIMIT has done. */
@@ -18,29 +19,15 @@ export interface SampleStats {
   readonly dropped: number
 }
 
-/** What LOG_BUFFER has done. */
-export interface BufferStats {
-  /** Records that wait now, in how many scopes, in about how many bytes of memory. */
-  readonly held: number
-  readonly scopes: number
-  readonly bytes: number
-  /** Records that waited and were written. */
-  readonly written: number
-  /** Records that were let go because their request went well. */
-  readonly letGo: number
-  /** Records that gave way to later ones of their scope. */
-  readonly overflowed: number
-  /** Scopes whose records gave way because all together held too much, and those records. */
-  readonly evictedScopes: number
-  readonly evicted: number
-}
+/** What LOG_BUFFER has done; a unit of work is a request or another outermost scope. */
+export type BufferStats = TailStats
 
-/** Each is there where the logger has that policy. */
-export interface PolicyStats {
+/** Each is there where the logger has that gate. */
+export interface GateStats {
   readonly limit?: LimitStats | undefined
   readonly sample?: SampleStats | undefined
   readonly buffer?: BufferStats | undefined
 }
 
 /** The counts of a logger: its transports', and those of what stands before them. */
-export interface LoggerStats extends FanoutStats, PolicyStats {}
+export interface LoggerStats extends FanoutStats, GateStats {}

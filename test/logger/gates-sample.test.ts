@@ -6,8 +6,8 @@ import { keepBuffered } from '../../src/logger/context.ts'
 import { createLogger } from '../../src/logger/create.ts'
 import { shutdown, stats } from '../../src/logger/default.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
+import { inTrace, messages, objectTransport, recorder, repeat } from './gates-recorder.ts'
 import { WAYS } from './memory.ts'
-import { inTrace, messages, objectTransport, recorder, repeat } from './policy-recorder.ts'
 
 describe('sample', () => {
   it('keeps the share that it was told, of whole traces, and says which', () => {

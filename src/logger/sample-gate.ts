@@ -1,5 +1,5 @@
+import type { SampleRules } from '../config/gates.ts'
 import { LEVELS } from '../config/levels.ts'
-import type { SampleRules } from '../config/policy.ts'
 import { currentTrace } from '../context/otel.ts'
 import { ratioSampler, type Sampler } from '../context/sampler.ts'
 import type { Scope, TraceContext } from '../context/scope.ts'

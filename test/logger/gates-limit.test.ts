@@ -2,8 +2,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { reconfigure } from '../../src/logger/create.ts'
 import { shutdown, stats } from '../../src/logger/default.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
+import { messages, recorder, repeat } from './gates-recorder.ts'
 import { NOW, type Record_, WAYS } from './memory.ts'
-import { messages, recorder, repeat } from './policy-recorder.ts'
 
 describe('rateLimit', () => {
   it('holds back what comes too often from one place, and says so with one of them', () => {

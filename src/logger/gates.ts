@@ -1,19 +1,19 @@
 import { firstAtExit } from '../config/exit.ts'
+import type { BufferRules, RateLimit, SampleRules } from '../config/gates.ts'
 import { LEVELS } from '../config/levels.ts'
-import type { BufferRules, RateLimit, SampleRules } from '../config/policy.ts'
 import { selfLog } from '../config/self-log.ts'
 import { currentScope, type Scope, unitOf, watchUnits } from '../context/scope.ts'
 import { keepUnit, type Unit, type UnitRing } from '../context/unit.ts'
 import { createTail, type TailRing } from '../policy/tail.ts'
 import { strayScope } from './bound.ts'
 import { componentOf } from './component.ts'
-import { type Core, cellSym, type Policy, type Sink, scopeSym, voiceSym } from './core.ts'
+import { type Core, cellSym, type Gates, type Sink, scopeSym, voiceSym } from './core.ts'
+import { makeLimitGate } from './limit-gate.ts'
 import { type Made, makeOutlet, memoryOf } from './outlet.ts'
-import { makeLimitGate } from './policy-limit.ts'
-import { LEFT_OUT, makeSampleGate, NO_RULE } from './policy-sample.ts'
+import { LEFT_OUT, makeSampleGate, NO_RULE } from './sample-gate.ts'
 
 /** What a logger is told about its records; false is nothing. */
-export interface PolicyRules {
+export interface GateRules {
   readonly rateLimit: RateLimit | false
   readonly sample: SampleRules | false
   readonly buffer: BufferRules | false
@@ -42,8 +42,8 @@ function whereabouts(core: Core, given: Scope | undefined): Whereabouts {
   return { scope, running: other === undefined, unit }
 }
 
-export interface MadePolicy {
-  readonly policy: Policy
+export interface MadeGates {
+  readonly gates: Gates
   /** Stands before the transports. */
   readonly sink: Sink
 }
@@ -62,7 +62,7 @@ function tellEvicted(): void {
  * @param root the logger whose records these are, with all its components and children
  * @param rateKey JSON text of the name that a sampled record's rate leaves with, and its colon
  */
-export function makePolicy(root: Core, rules: PolicyRules, transports: Sink, rateKey: string): MadePolicy {
+export function makeGates(root: Core, rules: GateRules, transports: Sink, rateKey: string): MadeGates {
   const { pipeline } = root[voiceSym]
   const outlet = makeOutlet(transports, rateKey)
   const limit = rules.rateLimit === false ? undefined : makeLimitGate(root, rules.rateLimit)
@@ -88,10 +88,10 @@ export function makePolicy(root: Core, rules: PolicyRules, transports: Sink, rat
 
   function ringOf(unit: Unit): TailRing<Waiting> {
     unit.rings ??= new Map()
-    let ring = unit.rings.get(policy) as (TailRing<Waiting> & UnitRing) | undefined
+    let ring = unit.rings.get(gates) as (TailRing<Waiting> & UnitRing) | undefined
     if (ring === undefined) {
       ring = (tail as NonNullable<typeof tail>).open()
-      unit.rings.set(policy, ring)
+      unit.rings.set(gates, ring)
     }
     return ring
   }
@@ -133,7 +133,7 @@ export function makePolicy(root: Core, rules: PolicyRules, transports: Sink, rat
     outlet.pass(rate === NO_RULE ? undefined : rate, act)
   }
 
-  const policy: Policy = {
+  const gates: Gates = {
     routes: sample?.routes === true,
     record(core, num, msg, fields, err, source, given, write) {
       const act = (): void => write(core, num, msg, fields, err, source, given)
@@ -168,6 +168,6 @@ export function makePolicy(root: Core, rules: PolicyRules, transports: Sink, rat
     }),
   }
   const unwatch = tail === undefined ? undefined : watchUnits()
-  const forget = firstAtExit(() => policy.close())
-  return { policy, sink: outlet.sink }
+  const forget = firstAtExit(() => gates.close())
+  return { gates, sink: outlet.sink }
 }

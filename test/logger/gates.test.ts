@@ -3,7 +3,7 @@ import { createLogger } from '../../src/logger/create.ts'
 import { shutdown, stats } from '../../src/logger/default.ts'
 import type { Logger } from '../../src/logger/types.ts'
 import { memoryTransport } from '../../src/transports/memory.ts'
-import { recorder, repeat } from './policy-recorder.ts'
+import { recorder, repeat } from './gates-recorder.ts'
 
 describe('options', () => {
   it.each([

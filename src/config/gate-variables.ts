@@ -2,11 +2,11 @@ import * as kinds from './kinds.ts'
 import type { Settings } from './settings.ts'
 import type { Variable } from './variable.ts'
 
-type PolicySetting = 'rateLimit' | 'sample' | 'buffer'
-type PolicyVariables = { readonly [K in PolicySetting]-?: Variable<NonNullable<Settings[K]>> }
+type GateSetting = 'rateLimit' | 'sample' | 'buffer'
+type GateVariables = { readonly [K in GateSetting]-?: Variable<NonNullable<Settings[K]>> }
 
 /** The variables that say which records are written, by setting. */
-export const POLICY_VARIABLES: PolicyVariables = {
+export const GATE_VARIABLES: GateVariables = {
   rateLimit: {
     name: 'LOG_RATE_LIMIT',
     option: 'rateLimit',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BUFFER_DEFAULTS, parseBuffer, parseRateLimit, parseSample } from '../../src/config/policy.ts'
+import { BUFFER_DEFAULTS, parseBuffer, parseRateLimit, parseSample } from '../../src/config/gates.ts'
 
 const SECOND = 1000
 

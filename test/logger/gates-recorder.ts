@@ -6,7 +6,7 @@ import type { LoggerOptions } from '../../src/logger/options.ts'
 import type { Transport } from '../../src/transports/transport.ts'
 import { recorder as bareRecorder, type Record_, type Recorder, recorderOn, type Way } from './memory.ts'
 
-/** At info, and shut down with its test: a policy waits for the end of the process otherwise. */
+/** At info, and shut down with its test: a gate waits for the end of the process otherwise. */
 export function recorder(options: LoggerOptions = {}, way: Way = 'direct'): Recorder {
   const log =
     way === 'direct'
