@@ -117,13 +117,24 @@ function filesTables({ records, exitRecords, megabytes, plain, gzip, delayPlain,
     .join('\n\n')
 }
 
-function text({ date, mode, machine: m, ...results }, list) {
+/** Each part's run, those of one run together. */
+function runLines(runs) {
+  const lines = new Map()
+  for (const [part, { date, mode, machine: m }] of Object.entries(runs)) {
+    const line = `${date}, ${mode} run; ${m.cpu}, ${m.memory}, ${m.system}, Node ${m.node}; load ${m.load.join(' ')} at the start, ${m.loadEnd.join(' ')} at the end`
+    lines.set(line, [...(lines.get(line) ?? []), part])
+  }
+  return [...lines].map(([line, parts]) => `- **${parts.join(', ')}**: ${line}`).join('\n')
+}
+
+function text({ runs, ...results }, list) {
   const { records = {}, http, imports, files, ship } = results
-  const versions = Object.entries(m.packages).map(([name, version]) => `${name} ${version}`)
+  const packages = Object.assign({}, ...Object.values(runs).map((run) => run.machine.packages))
+  const versions = Object.entries(packages).map(([name, version]) => `${name} ${version}`)
   const part = (title, body) => body && `## ${title}\n\n${body}`
   return [
     '# Results of the benchmark',
-    `${date}, ${mode} run; ${m.cpu}, ${m.memory}, ${m.system}, Node ${m.node}; load ${m.load.join(' ')} at the start, ${m.loadEnd.join(' ')} at the end.`,
+    runLines(runs),
     `${versions.join(', ')}.`,
     'Made by `npm run bench`; how it measures, and how each peer is set up, stands in bench/README.md.',
     part('Targets', targetTable(list)),
@@ -160,13 +171,21 @@ function text({ date, mode, machine: m, ...results }, list) {
     .join('\n\n')
 }
 
+const beside = (name) => new URL(name, import.meta.url)
+
+/** What was kept: `runs` says of each part when and where it was measured. */
+export function readResults() {
+  const { targets: _targets, ...results } = JSON.parse(readFileSync(beside('results.json'), 'utf8'))
+  return results
+}
+
 /** Prints the results; writes them beside this file when `keep`. Returns the targets. */
 export function report(results, keep) {
   const list = targets(results)
   const page = text(results, list)
   process.stdout.write(`${page}\n`)
   if (keep) {
-    const write = (name, content) => writeFileSync(new URL(name, import.meta.url), `${content}\n`)
+    const write = (name, content) => writeFileSync(beside(name), `${content}\n`)
     write('RESULTS.md', page)
     write('results.json', JSON.stringify({ ...results, targets: list }, null, 1))
   }

@@ -1,11 +1,11 @@
-// `node bench/run.js [--quick] [--only=records,http,imports,files,ship] [--cases=in-request,…] [--check]`
+// `node bench/run.js [--quick] [--only=records,http,imports,files,ship] [--keep] [--cases=in-request,…] [--check]`
 // `--records=20000` and `--rounds=1` are for the parts of the files and of shipping, `--ship=flood,loki,spoor` for the
 // latter alone.
-// Everything side by side in one run. RESULTS.md and results.json are written by a whole run only; with --check
-// a missed target is exit code 1.
+// Everything side by side in one run. RESULTS.md and results.json are written by a whole run, and by one of whole parts
+// with --keep, which leaves the others as they are there; with --check a missed target is exit code 1.
 
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { loadavg, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cases } from './cases.js'
@@ -13,7 +13,7 @@ import { measureFiles } from './files.js'
 import { measureHttp, SERVERS, verifyHttp } from './http.js'
 import { IMPORTS, measureImports } from './import.js'
 import { measureRecords, verifyRecords } from './records.js'
-import { machine, report } from './report.js'
+import { machine, readResults, report } from './report.js'
 import { measureShip } from './ship.js'
 
 const FULL = {
@@ -65,6 +65,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     cases: { type: 'string' },
     check: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
     records: { type: 'string' },
     rounds: { type: 'string' },
     ship: { type: 'string' },
@@ -91,7 +92,14 @@ if (flags.rounds) {
 }
 const only = flags.only?.split(',') ?? Object.keys(sizes)
 const names = flags.cases?.split(',') ?? Object.keys(cases)
-const whole = !['only', 'cases', 'quick', 'records', 'rounds', 'ship'].some((flag) => flags[flag])
+const narrowed = ['cases', 'quick', 'records', 'rounds', 'ship'].some((flag) => flags[flag])
+if (flags.keep && narrowed) {
+  console.error(
+    'bench: --keep is for whole parts: leave out --quick, --cases, --records, --rounds and --ship',
+  )
+  process.exit(1)
+}
+const kept = flags.keep || (!narrowed && flags.only === undefined)
 const folder = mkdtempSync(join(tmpdir(), 'spoor-bench-'))
 const tell = (what) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${what}`)
 
@@ -109,18 +117,20 @@ const parts = {
   ship: () => measureShip(folder, sizes.ship, tell, flags.ship?.split(',')),
 }
 
-const results = {
-  date: new Date().toISOString().slice(0, 10),
-  mode: flags.quick ? 'quick' : 'full',
-  machine: machine(),
-}
+const results = flags.keep ? readResults() : { runs: {} }
+const before = machine()
 try {
   for (const part of only) results[part] = await parts[part]()
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 tell('')
-results.machine.loadEnd = loadavg().map((one) => Number(one.toFixed(2)))
-const missed = report(results, whole).filter((one) => one.met === false)
+const run = {
+  date: new Date().toISOString().slice(0, 10),
+  mode: flags.quick ? 'quick' : 'full',
+  machine: { ...before, loadEnd: machine().load },
+}
+for (const part of only) results.runs[part] = run
+const missed = report(results, kept).filter((one) => one.met === false)
 // Node 20 may wait for ever, at its own end, for a socket that was reset while it was closing.
 process.exit(flags.check && missed.length > 0 ? 1 : 0)
