@@ -1,32 +1,33 @@
 // Runs every check of the project, one after the other, and sums what they counted.
-// Usage: node scripts/steps.js [--full]
-// Without --full: what .ci/run needs, random things a few times. With it: the full numbers of runs, and the results
-// in docs/evidence.md. SPOOR_SEED repeats the random choices of an earlier run; SPOOR_STEPS=a,b runs those alone.
-import { execFileSync, spawn } from 'node:child_process'
+// Usage: node scripts/steps.js [--full [test file…]]
+// Without --full: what .ci/run needs, random things a few times. With it: the full numbers of runs (SPOOR_RUNS and its
+// kin change them), of everything or of the named tests, and the results in docs/evidence.md. SPOOR_SEED repeats the
+// random choices of an earlier run; SPOOR_STEPS=a,b runs those alone.
+import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { writeEvidence } from './lib/evidence.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { values } = parseArgs({ options: { full: { type: 'boolean', default: false } } })
+const { values, positionals: files } = parseArgs({
+  options: { full: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
 const seed = Number(process.env.SPOOR_SEED ?? Date.now() % 0x7fffffff)
 const limit = values.full ? 6 * 3600 : 15 * 60
-const env = { ...process.env, SPOOR_SEED: String(seed), SPOOR_RUNS_HOSTILE: '2000' }
-if (values.full)
-  Object.assign(env, {
-    SPOOR_RUNS: '5000',
-    SPOOR_RUNS_HOSTILE: '100000',
-    SPOOR_RUNS_KILL: '200',
-    SPOOR_FULL: '1',
-  })
+const numbers = values.full
+  ? { SPOOR_RUNS: '5000', SPOOR_RUNS_HOSTILE: '100000', SPOOR_RUNS_KILL: '200', SPOOR_FULL: '1' }
+  : { SPOOR_RUNS_HOSTILE: '2000' }
+const env = { ...numbers, ...process.env, SPOOR_SEED: String(seed) }
 
 const signals = ['SIGINT', 'SIGTERM']
 const quick = values.full ? [] : ['--quick']
 const outside = ['vitest', 'run', '-c', 'vitest.outside.config.ts', '--dir']
 // Name, command, arguments, and a limit in seconds where it may be longer than that of the others.
-const steps = [
+const all = [
   ['build', 'npm', ['run', 'build']],
   ['lint and format', 'npx', ['biome', 'ci', '--colors=off', '.']],
   ['layers', 'node', ['scripts/layers.js']],
@@ -54,6 +55,14 @@ const steps = [
   ],
 ]
 
+const isOutside = (file) => /^test\/(?:system|consumers|backends)\//.test(file)
+const named = files.map((file) => [
+  file,
+  'npx',
+  isOutside(file) ? [...outside.slice(0, -1), file] : ['vitest', 'run', '--typecheck.enabled=false', file],
+])
+const steps = files.length > 0 ? [['build', 'npm', ['run', 'build']], ...named] : all
+
 const wanted = process.env.SPOOR_STEPS?.split(',')
 const results = []
 console.log(`seed ${seed} (repeat with SPOOR_SEED=${seed})`)
@@ -69,7 +78,7 @@ for (const result of results) {
     `${result.name.padEnd(24)} ${result.passed} passed, ${result.failed} failed (${result.seconds} s)`,
   )
 }
-if (values.full) evidence()
+if (values.full) writeEvidence(root, results, env)
 console.log(`seed ${seed}`)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 && results.length > 0 ? 0 : 1
@@ -117,28 +126,4 @@ function run(command, args, limit, env) {
     })
     child.on('exit', (code) => end(code === 0))
   })
-}
-
-function evidence() {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim()
-  const machine = `${cpus().length} x ${cpus()[0].model}, ${Math.round(totalmem() / 2 ** 30)} GiB`
-  const rows = results.map((r) => `| ${r.name} | ${r.passed} | ${r.failed} | ${r.seconds} |`)
-  const text = [
-    '# Evidence',
-    '',
-    'What the last full run (`npm run test:full`) gave. It is written by that command; do not edit it.',
-    '',
-    `- date: ${new Date().toISOString().slice(0, 10)}`,
-    `- commit: ${commit}`,
-    `- Node: ${process.version}, ${process.platform} ${process.arch}`,
-    `- machine: ${machine}`,
-    `- seed: ${seed}; each property ${env.SPOOR_RUNS} times, each way of being killed ${env.SPOOR_RUNS_KILL} times`,
-    '',
-    '| step | passed | failed | seconds |',
-    '|---|---|---|---|',
-    ...rows,
-    `| all | ${passed} | ${failed} | ${results.reduce((sum, r) => sum + r.seconds, 0)} |`,
-    '',
-  ].join('\n')
-  writeFileSync(join(root, 'docs/evidence.md'), text)
 }
