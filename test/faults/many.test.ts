@@ -89,7 +89,7 @@ describe.each(WAYS)('%s on one file', (_name, processes) => {
     expect(files.filter(({ size }) => size > most).map(({ name, size }) => [name, size, most])).toEqual([])
     // Else it would show nothing: they did write at the same time.
     const shared = files.filter(({ text }) => new Set(text.match(/"w":\d/g)).size > 2)
-    expect(shared.length).toBeGreaterThan(rotated / 2)
+    expect(shared.length).toBeGreaterThan(rotated / 4)
   })
 
   it('lose nothing to compression and retention in all of them, in the eyes of a reader that follows', async () => {
@@ -225,7 +225,9 @@ describe('a process that stands still between its look at the path and its write
        fs.writeSync = (...args) => {
          if (++writes !== 3) return real(...args)
          real(1, 'still')
-         while (!existsSync(directory + '/go')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+         const from = performance.now()
+         // Longer than the writer takes for still (STOOD_STILL_MS), as whoever finds his file compressed has stood.
+         while (!existsSync(directory + '/go') || performance.now() - from < 30) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
          return real(...args)
        }
        syncBuiltinESMExports()

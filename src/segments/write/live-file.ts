@@ -64,7 +64,7 @@ const MISSING_MS = 50
 const SEEN_MS = 1
 const MAX_UNSEEN = 256 * 1024
 // Who stood still for so long may find his file compressed and deleted, with the lines from before in it.
-const STOOD_STILL_MS = 100
+const STOOD_STILL_MS = 20
 
 export function createLiveFile(options: LiveFileOptions): LiveFile {
   const { path, monotonic } = options
