@@ -6,6 +6,14 @@ import timers from 'node:timers'
 const { setImmediate, setTimeout } = timers
 export const { clearTimeout } = timers
 
+const realNow = performance.now
+const clock = performance
+
+/** Milliseconds of a clock that nobody sets, and that no test stops. */
+export function monotonicNow(): number {
+  return realNow.call(clock)
+}
+
 // What is armed while a request is served would keep the request's scope alive, and a stream that makes its
 // connection at its first write would keep it for good. It costs about 100 ns.
 const outside = new AsyncResource('spoor', { requireManualDestroy: true })

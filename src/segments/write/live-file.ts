@@ -31,7 +31,10 @@ export interface LiveFileOptions {
 export interface LiveFile {
   /** Opens it, or makes sure that it is still what the path names, and opens that. @throws an errno error */
   look(): void
-  /** True where a look within the last millisecond found it: what is written meanwhile counts as unseen. */
+  /**
+   * True where a look within the last millisecond found it, and nobody else writes to it: what is written meanwhile
+   * counts as unseen.
+   */
   seenLately(): boolean
   /** Whether the path names it still. @throws an errno error */
   isNamed(): boolean
@@ -41,6 +44,8 @@ export interface LiveFile {
   wrote(lines: string, bytes: number, whole: boolean): void
   /** Lines that went away with a file that was removed before they were written to it; asked for once. */
   takeBack(): string
+  /** Whether there are lines that went away, and wait to be taken back. */
+  readonly owes: boolean
   /** Whether there are lines of which it is not known yet that their file was there. */
   readonly unseen: boolean
   readonly fd: number
@@ -63,8 +68,9 @@ const MISSING_MS = 50
 // is enough, because what went away with a removed file is written again. So much is kept for that.
 const SEEN_MS = 1
 const MAX_UNSEEN = 256 * 1024
-// Who stood still for so long may find his file compressed and deleted, with the lines from before in it.
-const STOOD_STILL_MS = 20
+// Who stood still for so long between his look and his write may find his file compressed and deleted, with the lines
+// from before in it. Shorter than what a done file has to rest, and far longer than a pause.
+const STOOD_STILL_MS = 5000
 
 export function createLiveFile(options: LiveFileOptions): LiveFile {
   const { path, monotonic } = options
@@ -188,8 +194,11 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
   }
 
   function seenLately(): boolean {
-    const seen = fd !== -1 && regular && !shared && missingSince === -1
-    return seen && size !== -1 && unseen.length < MAX_UNSEEN && monotonic() - seenAt < SEEN_MS
+    // What is synced is durable where the path says, or it is worth nothing; a look costs little beside that.
+    const alone = fd !== -1 && regular && !options.synced && !shared && missingSince === -1
+    if (!alone || size === -1 || unseen.length >= MAX_UNSEEN) return false
+    const elapsed = monotonic() - seenAt
+    return elapsed >= 0 && elapsed < SEEN_MS
   }
 
   function isOnlyRenamed(): boolean {
@@ -230,6 +239,9 @@ export function createLiveFile(options: LiveFileOptions): LiveFile {
       const taken = again
       again = ''
       return taken
+    },
+    get owes() {
+      return again !== ''
     },
     get unseen() {
       return unseen !== '' || again !== ''

@@ -1,7 +1,7 @@
 import { fdatasync, fdatasyncSync, writeSync } from 'node:fs'
 import { hiddenName } from '../names.ts'
 import { scratchFor } from '../scratch.ts'
-import { outsideScopes } from '../timers.ts'
+import { monotonicNow, outsideScopes } from '../timers.ts'
 import { createMover } from './done.ts'
 import { createLiveFile, sleepOneMs } from './live-file.ts'
 import { tryLock } from './lock.ts'
@@ -92,7 +92,7 @@ export function createWriter(options: WriterOptions): Writer {
     mode,
     directoryMode: options.directoryMode,
     lock,
-    monotonic: options.monotonic ?? (() => performance.now()),
+    monotonic: options.monotonic ?? monotonicNow,
     synced: options.synced === true,
     onBegun(size, writtenAtMs) {
       rotation.opened(size, writtenAtMs, now())
@@ -120,6 +120,9 @@ export function createWriter(options: WriterOptions): Writer {
     if (!file.movable) return
     const time = now()
     if (!rotation.due(file.size, length, time)) return
+    // Its size is only known since the last look: somebody may have truncated it.
+    file.look()
+    if (!file.movable || !rotation.due(file.size, length, time)) return
     // Backwards too, or a clock set back would put it off.
     if (rotateAgainAt !== 0 && Math.abs(rotateAgainAt - time) <= ROTATION_RETRY_MS && time < rotateAgainAt)
       return
@@ -162,12 +165,13 @@ export function createWriter(options: WriterOptions): Writer {
     return true
   }
 
-  /** One try: how many units of `lines` got into the file. */
+  /** One try: how many units of `lines` got into the file; none where others, that went away with it, come first. */
   function appendOnce(lines: string): number {
     const target = scratchFor(lines, 1)
     // The first byte is kept for the newline that a torn end may need.
     const end = 1 + target.write(lines, 1, 'utf8')
     rotateIfDue(end - 1)
+    if (file.owes) return 0
     const start = file.torn ? 0 : 1
     target[0] = NEWLINE
     const written = writeSync(file.fd, target, start, end - start)
@@ -196,7 +200,7 @@ export function createWriter(options: WriterOptions): Writer {
       if (again !== '') again = again.slice(appendOnce(again))
       else if (done < lines.length) done += appendOnce(done === 0 ? lines : lines.slice(done))
       // A write of nothing that is no error: leave it to the next try.
-      if (bytes === before) break
+      if (bytes === before && !file.owes) break
     } while (done < lines.length || again !== '')
   }
 

@@ -208,7 +208,7 @@ describe('a writer', () => {
     let stop = false
     const due: typeof rotation.due = () => {
       if (stop) unlinkSync(path)
-      if (stop) time = 500
+      if (stop) time = 10_000
       stop = false
       return false
     }
@@ -216,10 +216,87 @@ describe('a writer', () => {
     writer.append('compressed and deleted meanwhile\n')
     stop = true
     writer.append('in the removed file\n')
-    time = 501
+    time = 10_001
     writer.append('after\n')
     expect(text(path)).toBe('in the removed file\nafter\n')
     writer.close()
+  })
+
+  it('loses nothing where it paused for a moment only', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    let time = 0
+    let pause = false
+    const rotation = createRotation({ maxSize: 1e9, rotate: 'off', timeZone: 'utc' })
+    // It is asked between the look and the write.
+    const due: typeof rotation.due = () => {
+      if (pause) time += 60
+      pause = false
+      return false
+    }
+    const writer = writerOf(path, 1e9, { monotonic: () => time, rotation: { ...rotation, label: '', due } })
+    writer.append('before\n')
+    unlinkSync(path)
+    writer.append('in the removed file\n')
+    pause = true
+    writer.append('this too\n')
+    writer.append('after\n')
+    expect(text(path)).toContain('in the removed file\nthis too\nafter\n')
+    writer.close()
+  })
+
+  it('keeps the order where the file is to be rotated and was removed within the millisecond', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    let time = 0
+    const writer = writerOf(path, 100, { monotonic: () => time })
+    writer.append(`${'x'.repeat(59)}\n`)
+    time = 5
+    writer.append('0\n')
+    unlinkSync(path)
+    writer.append('A\n')
+    writer.append(`${'B'.repeat(59)}\n`)
+    writer.append('C\n')
+    expect(text(path)).toBe(`0\nA\n${'B'.repeat(59)}\nC\n`)
+    expect(writer.owed).toBe('')
+    writer.close()
+  })
+
+  it('does not rotate a file that was truncated within the millisecond', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const writer = writerOf(path, 100, { monotonic: () => 0 })
+    writer.append(`${'x'.repeat(90)}\n`)
+    truncateSync(path)
+    writer.append(`${'y'.repeat(90)}\n`)
+    expect(writer.rotated).toBe(0)
+    expect(text(path)).toBe(`${'y'.repeat(90)}\n`)
+    writer.close()
+  })
+
+  it('looks each time where what it writes is synced', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    const writer = writerOf(path, 1e9, { monotonic: () => 0, synced: true })
+    writer.append('before\n')
+    renameSync(path, `${path}.1`)
+    writeFileSync(path, '')
+    writer.append('after\n')
+    expect(text(path)).toBe('after\n')
+    writer.close()
+  })
+
+  it('looks as ever where a test has stopped the clock', () => {
+    const path = join(temporaryDirectory(), 'app.log')
+    vi.spyOn(performance, 'now').mockReturnValue(0)
+    try {
+      const writer = writerOf(path, 1e9, { monotonic: undefined })
+      writer.append('before\n')
+      renameSync(path, `${path}.1`)
+      writeFileSync(path, '')
+      for (const from = process.hrtime.bigint(); process.hrtime.bigint() - from < 2_000_000n; );
+      writer.append('after\n')
+      expect(text(path)).toBe('after\n')
+      writer.close()
+    } finally {
+      vi.restoreAllMocks()
+    }
   })
 
   it('does not write again what was in the file when it was removed, or is there under another name', () => {
