@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { fileTransport } from '../../src/transports/file.ts'
 import type { TransportEvent } from '../../src/transports/transport.ts'
+import { untilNextLook } from '../support/look.ts'
 import { tmpfs } from './disks.ts'
 import { compared, found, isPiece } from './found.ts'
 import { services } from './service.ts'
@@ -42,6 +43,7 @@ describe('a disk that fills', () => {
           // clock (4 ms) may have been removed before it, and is written again.
           utimesSync(path, 1, 1)
           unlinkSync(path)
+          untilNextLook()
         }
         expect(events.at(-1)?.code).toBe('recovered')
       }

@@ -15,6 +15,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { fileTransport } from '../../src/transports/file.ts'
 import type { TransportEvent } from '../../src/transports/transport.ts'
 import { run, withBundle } from '../faults/child.ts'
+import { untilNextLook } from '../support/look.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
 
 const bundle = withBundle()
@@ -253,8 +254,7 @@ describe('what is told', () => {
     })
     transport.attach?.({ report: (event) => void events.push(event) })
     transport.write('before\n', 50)
-    // A look at the path holds for a millisecond: by then the next write looks again, and knows that this was there.
-    for (const from = performance.now(); performance.now() - from < 2; );
+    untilNextLook()
     remove = true
     for (const line of ['a\n', 'b\n', 'c\n']) transport.write(line, 30)
     transport.flushSync?.()
