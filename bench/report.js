@@ -182,12 +182,11 @@ export function readResults() {
 /** Prints the results; writes them beside this file when `keep`. Returns the targets. */
 export function report(results, keep) {
   const list = targets(results)
+  const write = (name, content) => writeFileSync(beside(name), `${content}\n`)
+  // First of all: what took an hour must not go because a table can't be made of it.
+  if (keep) write('results.json', JSON.stringify({ ...results, targets: list }, null, 1))
   const page = text(results, list)
   process.stdout.write(`${page}\n`)
-  if (keep) {
-    const write = (name, content) => writeFileSync(beside(name), `${content}\n`)
-    write('RESULTS.md', page)
-    write('results.json', JSON.stringify({ ...results, targets: list }, null, 1))
-  }
+  if (keep) write('RESULTS.md', page)
   return list
 }
