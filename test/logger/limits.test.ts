@@ -146,6 +146,25 @@ it('an object for a transport stays within the same bounds', () => {
   )
 })
 
+it('an error with more parts than an object may have keys is the same in an object and its line', () => {
+  const records: Record_[] = []
+  const collector: Transport = {
+    name: 'objects',
+    write() {},
+    writeRecord: (record) => void records.push(record as Record_),
+    stats: () => ({ records: 0, bytes: 0, dropped: 0, buffered: 0 }),
+  }
+  const lines = memoryTransport()
+  const logger = createLogger({
+    ...{ identity: false, source: 'off', env: {}, now: () => NOW, limits: { keys: 4 } },
+    transports: [collector, lines],
+  })
+  const failure = Object.assign(new Error('no', { cause: new Error('why') }), { a: 1, b: 2 })
+  logger.info('x', { failure })
+  expect(Object.keys(records[0]?.failure as object)).toHaveLength(6)
+  expect(JSON.parse(JSON.stringify(records[0]))).toEqual(parseStrict(lines.lines[0] as string))
+})
+
 describe('what is cut', () => {
   it.each(WAYS)('says by how much, and its record says that it was cut, on the way: %s', (way) => {
     const log = recorderOn(way)

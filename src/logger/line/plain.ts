@@ -43,8 +43,8 @@ function scalar(value: unknown, guard: Guard, key: string): unknown {
 function read(text: string | undefined, guard: Guard): unknown {
   if (text === undefined) return undefined
   const value: unknown = JSON.parse(text)
-  // The line is made of what is read here.
-  if (text.includes('…')) markCut(value, guard.limits.keys)
+  // The line is made of what is read here, and an error has more parts than an object may have keys.
+  markCut(value, guard.limits.keys)
   return value
 }
 
