@@ -116,7 +116,8 @@ describe.each(WAYS)('whatever is passed in, on the way: %s', (way) => {
   })
 })
 
-it('an object for a transport stays within the same bounds', () => {
+/** A transport that takes objects. */
+function objects(): { records: Record_[]; collector: Transport } {
   const records: Record_[] = []
   const collector: Transport = {
     name: 'objects',
@@ -124,6 +125,11 @@ it('an object for a transport stays within the same bounds', () => {
     writeRecord: (record) => void records.push(record as Record_),
     stats: () => ({ records: 0, bytes: 0, dropped: 0, buffered: 0 }),
   }
+  return { records, collector }
+}
+
+it('an object for a transport stays within the same bounds', () => {
+  const { records, collector } = objects()
   const lines = memoryTransport()
   const whole = memoryTransport()
   const options = { identity: false, source: 'off', level: 'trace', env: {}, now: () => NOW } as const
@@ -148,13 +154,7 @@ it('an object for a transport stays within the same bounds', () => {
 })
 
 it('an error with more parts than an object may have keys is the same in an object and its line', () => {
-  const records: Record_[] = []
-  const collector: Transport = {
-    name: 'objects',
-    write() {},
-    writeRecord: (record) => void records.push(record as Record_),
-    stats: () => ({ records: 0, bytes: 0, dropped: 0, buffered: 0 }),
-  }
+  const { records, collector } = objects()
   const lines = memoryTransport()
   const logger = createLogger({
     ...{ identity: false, source: 'off', env: {}, now: () => NOW, limits: { keys: 4 } },
